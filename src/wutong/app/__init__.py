@@ -1,0 +1,1 @@
+"""Builds everything, serves, works, migrates: the only room that knows all rooms."""

@@ -1,0 +1,1 @@
+"""The user's command. It knows only the SDK."""

@@ -1,0 +1,1 @@
+"""Platform 1: catalogue, orders, environments, jobs and their settling. It asks the centre to run and the ledger to book."""

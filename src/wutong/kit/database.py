@@ -1,0 +1,92 @@
+"""The database door: one declarative base, one engine a process, transactions opened and committed at the edge, LISTEN/NOTIFY to wake loops."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, create_engine, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Moment(TypeDecorator[datetime]):
+    """A timestamp with time zone that refuses naive times and always comes back in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("times must be aware")
+        return value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Give UTC whatever the server's zone."""
+        return None if value is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The base of every room's tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: Moment()}
+
+
+def normal_url(url: str) -> str:
+    """Point a plain PostgreSQL URL at the psycopg 3 driver."""
+    return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", url)
+
+
+class Database:
+    """An engine and its sessions. `session()` is one transaction: committed at the end of the block, rolled back by an exception."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = normal_url(url)
+        self.engine: Engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args={"options": "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s", "connect_timeout": 10},
+        )
+        self._maker = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open one transaction."""
+        with self._maker.begin() as session:
+            yield session
+
+    def listen(self, channels: Sequence[str]) -> psycopg.Connection[Any]:
+        """Return an autocommit connection of its own that listens; read it with `.notifies(timeout=...)`."""
+        connection = psycopg.connect(self.url.replace("postgresql+psycopg://", "postgresql://"), autocommit=True)
+        for channel in channels:
+            connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+        return connection
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+
+
+def notify(session: Session, channel: str) -> None:
+    """Wake whoever listens, when this transaction commits; several in one transaction are one."""
+    session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel})
+
+
+def advisory_lock(session: Session, name: str) -> None:
+    """Hold a named lock to the end of the transaction: journals whose readers keep a cursor are appended under one, because ids are given before commit."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})

@@ -1,0 +1,126 @@
+"""Background loops: each is a `step` that handles one batch and says whether there was work; the `while`, the lease and the waking live here.
+
+A lease row makes a loop run in one process at a time. It is a matter of economy, not of safety: every step guards its own updates, so two
+at once, after a pause longer than the lease, do no harm.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import or_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from wutong.kit import clock
+from wutong.kit.database import Database
+from wutong.kit.log import get_logger
+from wutong.kit.tables import LeaseRow
+
+log = get_logger(__name__)
+
+LEASE_SECONDS = 15
+HOLDER = f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A named step. `channels` are the NOTIFY channels that wake it; `rest_s` is the longest it sleeps without being woken."""
+
+    name: str
+    step: Callable[[], bool]
+    channels: Sequence[str] = ()
+    rest_s: float = 5.0
+
+
+def take_lease(session: Session, name: str, holder: str = HOLDER, seconds: float = LEASE_SECONDS) -> bool:
+    """Take or renew a lease; False while somebody else holds it."""
+    now = clock.now()
+    row = {"name": name, "holder": holder, "expires_at": now + timedelta(seconds=seconds)}
+    take = insert(LeaseRow).values(row)
+    free = or_(LeaseRow.holder == holder, LeaseRow.expires_at < now)
+    taken = session.execute(take.on_conflict_do_update(index_elements=["name"], set_=row, where=free).returning(LeaseRow.name))
+    return taken.first() is not None
+
+
+def drain(step: Callable[[], bool], *, most: int = 1000) -> int:
+    """Run a step until it finds no work, at most `most` times; for tests and commands. Returns how often there was work."""
+    for count in range(most):
+        if not step():
+            return count
+    return most
+
+
+class Runner:
+    """Runs loops in threads until it is stopped."""
+
+    def __init__(self, database: Database, loops: Sequence[Loop]) -> None:
+        self._database = database
+        self._loops = loops
+        self._stop = threading.Event()
+        self._wake = {loop.name: threading.Event() for loop in loops}
+        self.alive_at: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Start every loop and return when `stop` was called and all have ended."""
+        threads = [threading.Thread(target=self._run_loop, args=(loop,), name=loop.name, daemon=True) for loop in self._loops]
+        threads.append(threading.Thread(target=self._listen, name="listen", daemon=True))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Ask every loop to end after its present step."""
+        self._stop.set()
+        for event in self._wake.values():
+            event.set()
+
+    def _run_loop(self, loop: Loop) -> None:
+        broken, lease_until = False, 0.0
+        while not self._stop.is_set():
+            wake = self._wake[loop.name]
+            wake.clear()
+            try:
+                if clock.monotonic() > lease_until - LEASE_SECONDS / 2:
+                    with self._database.session() as session:
+                        held = take_lease(session, f"loop:{loop.name}")
+                    lease_until = clock.monotonic() + LEASE_SECONDS if held else 0.0
+                worked = bool(lease_until) and loop.step()
+                self.alive_at[loop.name] = clock.monotonic()
+                if broken:
+                    broken = False
+                    log.info("loop works again", loop=loop.name)
+            except Exception as error:
+                worked = False
+                if not broken:
+                    broken = True
+                    log.error("loop failed, will try again", loop=loop.name, error=repr(error), exc_info=True)
+                self._stop.wait(1.0)
+            if not worked:
+                wake.wait(loop.rest_s)
+
+    def _listen(self) -> None:
+        channels = sorted({channel for loop in self._loops for channel in loop.channels})
+        while not self._stop.is_set():
+            try:
+                with self._database.listen(channels) as connection:
+                    self._wake_all()
+                    while not self._stop.is_set():
+                        for notice in connection.notifies(timeout=1.0, stop_after=1):
+                            self._wake_for(notice.channel)
+            except Exception as error:
+                log.debug("listening failed, will try again", error=repr(error))
+                self._stop.wait(0.5)
+
+    def _wake_for(self, channel: str) -> None:
+        for loop in self._loops:
+            if channel in loop.channels:
+                self._wake[loop.name].set()
+
+    def _wake_all(self) -> None:
+        for event in self._wake.values():
+            event.set()

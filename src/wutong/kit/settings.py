@@ -1,0 +1,73 @@
+"""All settings of a centre in one typed object: from the environment (`WUTONG_...`), then `wutong.toml` in the home folder, then these defaults."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+def default_home() -> Path:
+    """Return the folder a centre lives in when nobody says otherwise."""
+    return Path(os.environ.get("WUTONG_HOME") or platformdirs.user_data_path("wutong"))
+
+
+class Settings(BaseSettings):
+    """What can be set. Every field is described here, and the reference is made from it."""
+
+    model_config = SettingsConfigDict(env_prefix="WUTONG_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=default_home, description="Folder that holds all of the centre's state.")
+    centre: str = Field("wutong", pattern=r"^[a-z][a-z0-9]{1,15}$", description="Short name of this centre; it begins the name of every run.")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL to use (postgresql://...). Unset: an embedded one is run in the home folder.")
+    database_pool: int = Field(10, ge=1, le=200, description="Database connections one process may hold open.")
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(8750, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    api_processes: int = Field(1, ge=1, le=64, description="Processes that serve the API.")
+    api_threads: int = Field(24, ge=1, le=500, description="Requests one API process works on at once.")
+    slots: int = Field(0, ge=0, le=4096, description="Accelerator slots of the local engine; 0 takes one per processor, at least 4.")
+    memory_mb: int = Field(0, ge=0, description="Memory the local engine may give to jobs, MiB; 0 takes three quarters of the machine.")
+    sandbox: Literal["auto", "bubblewrap", "none"] = Field("auto", description="How the local engine confines jobs; auto takes bubblewrap where it works.")
+    allow_unconfined_tenants: bool = Field(False, description="Let several tenants run jobs although the engine cannot confine them.")
+    blob_url: str | None = Field(None, description="Object store for blobs (s3://bucket/prefix). Unset: a folder in the home folder.")
+    upload_limit_gb: int = Field(512, ge=1, description="Largest single upload, GiB.")
+    find_links: str | None = Field(None, description="Extra folder or page where the environment builder finds wheels.")
+    hold_minutes: int = Field(60, ge=1, le=24 * 60, description="How much running time a hold covers at a time; it is extended while the job runs.")
+    grace_minutes: int = Field(10, ge=0, le=24 * 60, description="Time a job gets to save a checkpoint when the money has run out.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least serious events that are logged.")
+    log_json: bool = Field(False, description="Log one JSON object a line instead of readable lines.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over file over defaults."""
+        toml = Path(os.environ.get("WUTONG_CONFIG") or default_home() / "wutong.toml")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml)
+
+    @property
+    def key_file(self) -> Path:
+        """Key that seals secrets at rest."""
+        return self.home / "secret.key"
+
+    @property
+    def agent_home(self) -> Path:
+        """Folder of the local engine's agent."""
+        return self.home / "agent"
+
+    @property
+    def blobs(self) -> Path:
+        """Folder of the blob store when it is local."""
+        return self.home / "blobs"
+
+    @property
+    def environments(self) -> Path:
+        """Folder of built job environments."""
+        return self.home / "environments"
