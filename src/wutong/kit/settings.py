@@ -21,7 +21,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=default_home, description="Folder that holds all of the centre's state.")
     centre: str = Field("wutong", pattern=r"^[a-z][a-z0-9]{1,15}$", description="Short name of this centre; it begins the name of every run.")
-    database_url: SecretStr | None = Field(None, description="PostgreSQL to use (postgresql://...). Unset: an embedded one is run in the home folder.")
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL to use (postgresql://...). Unset: an embedded one is run in the home folder."
+    )
     database_pool: int = Field(10, ge=1, le=200, description="Database connections one process may hold open.")
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8750, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
@@ -29,7 +31,9 @@ class Settings(BaseSettings):
     api_threads: int = Field(24, ge=1, le=500, description="Requests one API process works on at once.")
     slots: int = Field(0, ge=0, le=4096, description="Accelerator slots of the local engine; 0 takes one per processor, at least 4.")
     memory_mb: int = Field(0, ge=0, description="Memory the local engine may give to jobs, MiB; 0 takes three quarters of the machine.")
-    sandbox: Literal["auto", "bubblewrap", "none"] = Field("auto", description="How the local engine confines jobs; auto takes bubblewrap where it works.")
+    sandbox: Literal["auto", "bubblewrap", "none"] = Field(
+        "auto", description="How the local engine confines jobs; auto takes bubblewrap where it works."
+    )
     allow_unconfined_tenants: bool = Field(False, description="Let several tenants run jobs although the engine cannot confine them.")
     blob_url: str | None = Field(None, description="Object store for blobs (s3://bucket/prefix). Unset: a folder in the home folder.")
     upload_limit_gb: int = Field(512, ge=1, description="Largest single upload, GiB.")
