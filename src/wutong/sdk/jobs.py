@@ -29,7 +29,7 @@ ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
 class Mounted(Sent):
-    """A version shown to the job, read-only, in the folder `name`; the job finds its path in the variable WUTONG_DATA_<NAME> (or WUTONG_MODEL_<NAME>)."""
+    """A version shown to the job, read-only; the job finds its path in the variable WUTONG_DATA_<NAME> (or WUTONG_MODEL_<NAME>)."""
 
     ref: str = Field(description="What to show: `digits`, `digits@3`, or `<tenant>/digits@3` for a published one.", max_length=300)
     name: str = Field(description="Folder and variable name inside the job.", pattern=MOUNT)
@@ -66,7 +66,9 @@ class JobRequest(Sent):
     checkpoint: Checkpoint = Field(default_factory=Checkpoint)
     secrets: list[str] = Field(default_factory=list, max_length=64, description="Names of stored secrets that become environment variables.")
     env: dict[str, str] = Field(default_factory=dict, max_length=256, description="Environment variables.")
-    array: str | None = Field(None, pattern=r"^\d{1,5}(-\d{1,5})?(%\d{1,4})?$", description="Run once for each index: `0-9`, at most four at once: `0-9%4`.")
+    array: str | None = Field(
+        None, pattern=r"^\d{1,5}(-\d{1,5})?(%\d{1,4})?$", description="Run once for each index: `0-9`, at most four at once: `0-9%4`."
+    )
     after: list[str] = Field(default_factory=list, max_length=64, description="Jobs that must succeed first.")
     outputs: Outputs = Field(default_factory=Outputs)
     labels: dict[str, str] = Field(default_factory=dict, max_length=32)
