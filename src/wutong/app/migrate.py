@@ -1,21 +1,27 @@
 """Brings a database to the schema of this version. Several processes may try at once: one does it, the others wait."""
 
+import re
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 
 from wutong.kit.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_265_001
 
 
-def alembic_config() -> Config:
+def alembic_config() -> "Config":
     """Return Alembic's configuration for our folder of versions."""
+    from alembic.config import Config  # an API process only asks where the database stands, and needs none of Alembic
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
@@ -24,22 +30,48 @@ def alembic_config() -> Config:
 
 def migrate(database: Database, revision: str = "head") -> None:
     """Upgrade to a revision under an advisory lock, in one transaction."""
+    from alembic import command
+
     _run(database, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Go back to a revision, `base` for an empty schema."""
+    from alembic import command
+
     _run(database, lambda config: command.downgrade(config, revision))
+
+
+def newest_revision() -> str:
+    """Return the newest revision. Versions are named by date and number, so the last file holds it."""
+    last = max(_FOLDER.glob("versions/*.py"))
+    found = re.search(r'^revision = "(.+)"$', last.read_text(), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{last} names no revision")
+    return found[1]
 
 
 def is_current(database: Database) -> bool:
     """Tell whether the database stands at the newest revision."""
     with database.engine.connect() as connection:
-        here = MigrationContext.configure(connection).get_current_revision()
-    return here == ScriptDirectory.from_config(alembic_config()).get_current_head()
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        here: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return here == newest_revision()
 
 
-def _run(database: Database, action) -> None:  # type: ignore[no-untyped-def]
+def await_current(database: Database) -> None:
+    """Wait until another process has brought the database up to date, or the database itself has come up."""
+    while True:
+        try:
+            if is_current(database):
+                return
+        except OperationalError:
+            pass
+        time.sleep(0.05)
+
+
+def _run(database: Database, action: "Callable[[Config], None]") -> None:
     config = alembic_config()
     with database.engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

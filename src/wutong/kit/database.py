@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, create_engine, text
@@ -26,13 +26,13 @@ class Moment(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 SQLAlchemy names it
         """Refuse a naive time."""
         if value is not None and value.tzinfo is None:
             raise ValueError("times must be aware")
         return value
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 SQLAlchemy names it
         """Give UTC whatever the server's zone."""
         return None if value is None else value.astimezone(UTC)
 
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
     """The base of every room's tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: Moment()}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Moment()}
 
 
 def normal_url(url: str) -> str:
@@ -52,12 +52,13 @@ def normal_url(url: str) -> str:
 class Database:
     """An engine and its sessions. `session()` is one transaction: committed at the end of the block, rolled back by an exception."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, max_overflow: int | None = None) -> None:
         self.url = normal_url(url)
         self.engine: Engine = create_engine(
             self.url,
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=pool_size if max_overflow is None else max_overflow,
+            pool_use_lifo=True,  # what a quiet hour leaves unused is closed by age and not kept warm in turn
             pool_pre_ping=True,
             pool_recycle=1800,
             connect_args={"options": "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s", "connect_timeout": 10},
@@ -88,5 +89,8 @@ def notify(session: Session, channel: str) -> None:
 
 
 def advisory_lock(session: Session, name: str) -> None:
-    """Hold a named lock to the end of the transaction: journals whose readers keep a cursor are appended under one, because ids are given before commit."""
+    """Hold a named lock to the end of the transaction.
+
+    Journals whose readers keep a cursor are appended under one, because ids are given before commit.
+    """
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
-from sqlalchemy import or_
+from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,7 +24,19 @@ from wutong.kit.tables import LeaseRow
 log = get_logger(__name__)
 
 LEASE_SECONDS = 15
-HOLDER = f"{socket.gethostname()}:{os.getpid()}"
+_FATES = f"{socket.gethostname()}:{os.readlink('/proc/self/ns/pid')}"
+
+
+def _holder() -> str:
+    """Name this process so that another on the same machine can tell for sure whether it still lives: pids are used again, start times are not."""
+    return f"{_FATES}:{os.getpid()}:{_start_of(os.getpid())}"
+
+
+def _start_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +49,34 @@ class Loop:
     rest_s: float = 5.0
 
 
-def take_lease(session: Session, name: str, holder: str = HOLDER, seconds: float = LEASE_SECONDS) -> bool:
-    """Take or renew a lease; False while somebody else holds it."""
+def take_lease(session: Session, name: str, holder: str | None = None, seconds: float = LEASE_SECONDS) -> bool:
+    """Take or renew a lease for this process, or for the holder given; False while somebody else holds it."""
+    holder = holder or _holder()
     now = clock.now()
     row = {"name": name, "holder": holder, "expires_at": now + timedelta(seconds=seconds)}
     take = insert(LeaseRow).values(row)
     free = or_(LeaseRow.holder == holder, LeaseRow.expires_at < now)
     taken = session.execute(take.on_conflict_do_update(index_elements=["name"], set_=row, where=free).returning(LeaseRow.name))
     return taken.first() is not None
+
+
+def list_leases(session: Session) -> dict[str, timedelta]:
+    """Return every lease by name with how long ago it ran out; negative while it is held."""
+    now = clock.now()
+    return {row.name: now - row.expires_at for row in session.execute(select(LeaseRow.name, LeaseRow.expires_at))}
+
+
+def free_dead_leases(session: Session) -> int:
+    """Drop the leases of processes of this machine that have died, so that a successor need not wait for them to expire. Returns how many."""
+    rows = session.execute(select(LeaseRow.name, LeaseRow.holder).where(LeaseRow.holder.startswith(f"{_FATES}:", autoescape=True))).all()
+    dead = [row.holder for row in rows if not _lives(row.holder)]
+    freed = session.scalars(delete(LeaseRow).where(LeaseRow.holder.in_(dead)).returning(LeaseRow.name)).all()
+    return len(freed)
+
+
+def _lives(holder: str) -> bool:
+    _, pid, start = holder.rsplit(":", 2)
+    return start != "" and _start_of(int(pid)) == start
 
 
 def drain(step: Callable[[], bool], *, most: int = 1000) -> int:
@@ -98,7 +131,7 @@ class Runner:
                 worked = False
                 if not broken:
                     broken = True
-                    log.error("loop failed, will try again", loop=loop.name, error=repr(error), exc_info=True)
+                    log.exception("loop failed, will try again", loop=loop.name, error=repr(error))
                 self._stop.wait(1.0)
             if not worked:
                 wake.wait(loop.rest_s)
@@ -112,7 +145,7 @@ class Runner:
                     while not self._stop.is_set():
                         for notice in connection.notifies(timeout=1.0, stop_after=1):
                             self._wake_for(notice.channel)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 whatever broke the connection, a new one is made
                 log.debug("listening failed, will try again", error=repr(error))
                 self._stop.wait(0.5)
 

@@ -31,9 +31,7 @@ class Settings(BaseSettings):
     api_threads: int = Field(24, ge=1, le=500, description="Requests one API process works on at once.")
     slots: int = Field(0, ge=0, le=4096, description="Accelerator slots of the local engine; 0 takes one per processor, at least 4.")
     memory_mb: int = Field(0, ge=0, description="Memory the local engine may give to jobs, MiB; 0 takes three quarters of the machine.")
-    sandbox: Literal["auto", "bubblewrap", "none"] = Field(
-        "auto", description="How the local engine confines jobs; auto takes bubblewrap where it works."
-    )
+    sandbox: Literal["auto", "bubblewrap", "none"] = Field("auto", description="How the local engine confines jobs; auto: bubblewrap where it works.")
     allow_unconfined_tenants: bool = Field(False, description="Let several tenants run jobs although the engine cannot confine them.")
     blob_url: str | None = Field(None, description="Object store for blobs (s3://bucket/prefix). Unset: a folder in the home folder.")
     upload_limit_gb: int = Field(512, ge=1, description="Largest single upload, GiB.")

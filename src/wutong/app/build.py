@@ -1,0 +1,93 @@
+"""Builds a centre from its settings: database, engines, blob store, and the loops of every room."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from wutong.app.plan import local_size
+from wutong.centre.meter import Meter
+from wutong.centre.reconciler import Reconciler
+from wutong.centre.registry import Engines
+from wutong.centre.service import seed_local
+from wutong.compute.catalogue.service import seed_prices
+from wutong.compute.environments.service import seed_environments
+from wutong.hub.blobs.local import LocalBlobs
+from wutong.hub.blobs.objects import ObjectBlobs
+from wutong.hub.blobs.rules import BlobStore
+from wutong.hub.storage.meter import StorageMeter
+from wutong.kit.database import Database
+from wutong.kit.loops import Loop
+from wutong.kit.postgres import EmbeddedPostgres
+from wutong.kit.seal import ensure_key
+from wutong.kit.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """What the processes of a centre share by construction. `close` gives the database connections back."""
+
+    settings: Settings
+    database: Database
+    engines: Engines
+    blobs: BlobStore
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.database.close()
+
+
+def build_centre(settings: Settings, *, pool_size: int) -> Centre:
+    """Build a centre on a database that runs. Nothing is asked of database or engines yet."""
+    ensure_key(settings.key_file)
+    return Centre(settings, Database(_database_url(settings), pool_size=pool_size), build_engines(settings), build_blobs(settings))
+
+
+def build_engines(settings: Settings) -> Engines:
+    """Return the engines of the settings; today the local one."""
+    from wutong.centre.engines.local.client import LocalEngine
+
+    return Engines([LocalEngine(settings.agent_home)], allow_unconfined_tenants=settings.allow_unconfined_tenants)
+
+
+def build_blobs(settings: Settings) -> BlobStore:
+    """Return the blob store of the settings: an object store, or a folder in the home."""
+    return ObjectBlobs(settings.blob_url) if settings.blob_url else LocalBlobs(settings.blobs)
+
+
+def build_loops(centre: Centre) -> list[Loop]:
+    """Return every background loop of the house. What wakes one is the channel of the journal or table it reads."""
+    database, engines = centre.database, centre.engines
+    return [
+        Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0),
+        Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0),
+        Loop("hub.storage_meter", StorageMeter(database).step, rest_s=60.0),
+    ]
+
+
+def seed(settings: Settings, database: Database) -> None:
+    """Put in what a centre begins with: the local pool, its flavours and prices, the shipped environments. What is there stays."""
+    slots, cpus, memory_mb = local_size(settings)
+    with database.session() as session:
+        seed_local(session, slots=slots, cpus=cpus, memory_mb=memory_mb)
+        seed_prices(session)
+        seed_environments(session)
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Open the database for one command; an embedded server that did not run is started and stopped again."""
+    server = None if settings.database_url else EmbeddedPostgres(settings.home / "postgres")
+    ran_before = server is not None and server.is_alive()
+    database = Database(server.start() if server else _database_url(settings), pool_size=2)
+    try:
+        yield database
+    finally:
+        database.close()
+        if server is not None and not ran_before:
+            server.stop()
+
+
+def _database_url(settings: Settings) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return EmbeddedPostgres(settings.home / "postgres").url

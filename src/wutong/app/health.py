@@ -1,0 +1,105 @@
+"""How the centre is: database, schema, loops, engines, disk. Cheap enough to be asked every second; the sentences are for operators."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import text
+
+from wutong.app.migrate import newest_revision
+from wutong.centre.engines.protocol import Unknown
+from wutong.centre.registry import Engines, ask
+from wutong.kit import clock
+from wutong.kit.database import Database
+from wutong.kit.loops import list_leases
+
+FULL_BYTES = 256 * 2**20
+LOW_SHARE = 0.05
+LOW_BYTES = 2 * 2**30
+LATE = timedelta(minutes=3)
+LONG_GONE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `fatal` when the centre cannot serve without it."""
+
+    name: str
+    ok: bool
+    detail: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The whole: `ok` when everything is well, `serves` when requests can be answered."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether every check is well."""
+        return all(check.ok for check in self.checks)
+
+    @property
+    def serves(self) -> bool:
+        """Tell whether nothing fatal is wrong."""
+        return all(check.ok or not check.fatal for check in self.checks)
+
+
+def check_health(database: Database, engines: Engines, home: Path) -> Health:
+    """Look at everything once. Never raises."""
+    return Health((*check_database(database), *check_engines(engines), check_disk(home)))
+
+
+def check_database(database: Database) -> list[Check]:
+    """Look at the database: does it answer, is its schema ours, do the loops run."""
+    try:
+        with database.session() as session:
+            session.execute(text("SET LOCAL statement_timeout = '3s'"))
+            revision = session.scalar(text("SELECT version_num FROM alembic_version"))
+            leases = list_leases(session)
+    except Exception as error:  # noqa: BLE001 whatever goes wrong here is the answer
+        return [Check("database", ok=False, detail=f"does not answer: {_first_line(error)}", fatal=True)]
+    newest = newest_revision()
+    need = "" if revision == newest else f", this version needs {newest}"
+    schema = Check("schema", ok=not need, detail=f"at {revision}{need}", fatal=True)
+    return [Check("database", ok=True, detail="answers"), schema, _check_loops(leases)]
+
+
+def check_engines(engines: Engines) -> list[Check]:
+    """Look at the engines. One that does not answer is not fatal: its runs go on, and new ones wait."""
+    checks = []
+    for engine in engines:
+        answer = ask(engine.capabilities)
+        if isinstance(answer, Unknown):
+            checks.append(Check(f"engine {engine.name}", ok=False, detail=f"does not answer: {answer.why}"))
+        else:
+            size = f"{answer.slots} accelerators, {answer.cpus} processors, isolation {answer.isolation}"
+            checks.append(Check(f"engine {engine.name}", ok=not answer.problems, detail="; ".join((size, *answer.problems))))
+    return checks
+
+
+def check_disk(home: Path) -> Check:
+    """Look at the room on the home's disk."""
+    usage = shutil.disk_usage(home)
+    room = f"{usage.free / 2**30:.1f} GiB free in {home}"
+    if usage.free < FULL_BYTES:
+        return Check("disk", ok=False, detail=f"FULL: {room}. Free some at once: nothing can be written down.", fatal=True)
+    low = usage.free < min(LOW_BYTES, usage.total * LOW_SHARE)
+    return Check("disk", ok=not low, detail=f"{room}, nearly full" if low else room)
+
+
+def _check_loops(leases: dict[str, timedelta]) -> Check:
+    known = {name: late for name, late in leases.items() if name.startswith("loop:") and late < LONG_GONE}
+    silent = sorted(name.removeprefix("loop:") for name, late in known.items() if late > LATE)
+    if not known or len(silent) == len(known):
+        return Check("loops", ok=False, detail=f"the worker does not run ({clock.now():%H:%M:%S} UTC)")
+    if silent:
+        return Check("loops", ok=False, detail=f"silent: {', '.join(silent)}")
+    return Check("loops", ok=True, detail=f"{len(known)} run")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,39 @@
+"""An API process: builds the application and serves it on a socket that the supervisor holds open over restarts."""
+
+import socket
+
+import uvicorn
+
+from wutong.api.context import Context
+from wutong.api.main import create_app
+from wutong.app.build import build_centre
+from wutong.app.migrate import await_current
+from wutong.kit import log
+from wutong.kit.settings import Settings
+
+GRACE_SECONDS = 8
+
+
+def run_api(fd: int | None) -> int:
+    """Serve until SIGTERM, on an inherited listening socket or on the address of the settings."""
+    settings = Settings()
+    log.configure(settings.log_level, json=settings.log_json)
+    centre = build_centre(settings, pool_size=settings.database_pool)
+    application = create_app(Context(settings, centre.database, centre.engines, centre.blobs))
+    await_current(centre.database)
+    config = uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=30,
+    )
+    sockets = [socket.socket(fileno=fd)] if fd is not None else None
+    uvicorn.Server(config).run(sockets)
+    centre.close()
+    return 0
