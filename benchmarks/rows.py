@@ -1,14 +1,12 @@
-"""The table every benchmark prints: what was measured, ours, the peer's on the same work in the same run, the ratio, what to reach."""
+"""The table every benchmark prints: what was measured, ours, the peer's figure of the same run, the ratio, and what is to be reached."""
 
-from dataclasses import dataclass
-
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """One figure, as text."""
 
     name: str
     ours: str
@@ -17,11 +15,11 @@ class Row:
     target: str = ""
 
 
-def show(title: str, rows: list[Row]) -> None:
+def show(rows: Iterable[Row]) -> None:
     """Print rows as a table."""
-    table = Table(title=title, title_justify="left")
-    for column in ("what", "ours", "peer", "ratio", "to reach"):
-        table.add_column(column)
-    for row in rows:
-        table.add_row(row.name, row.ours, row.peer, row.ratio, row.target)
-    Console(width=160).print(table)
+    table = [tuple(field.name for field in fields(Row)), *(astuple(row) for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for number, line in enumerate(table):
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        if number == 0:
+            print("  ".join("-" * width for width in widths))

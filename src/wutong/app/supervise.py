@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from wutong.app.children import Child, say
 from wutong.app.plan import Plan, read_plan
@@ -53,6 +54,7 @@ class Supervisor:
         self._ready = False
         self._started = time.monotonic()
         self._database_troubled = False
+        self._agent_pid: int | None = None
         self._socket = _listen(plan)
         self._agent = Child("agent", (sys.executable, "-m", "wutong.centre.engines.local.agent", *plan.agent), log=self.home / "logs" / "agent.log")
         self._children = self._make_children()
@@ -83,7 +85,7 @@ class Supervisor:
         serve = (*base, "api", "--parent", here, "--fd", str(handle))
         apis = [
             Child(f"api-{n}", serve, environment=environment, pid_file=pids / f"api-{n}.pid", pass_fds=(handle,))
-            for n in range(1, self.plan.api_processes + 1)
+            for n in range(self.plan.api_processes)
         ]
         return [worker, *apis]
 
@@ -101,10 +103,13 @@ class Supervisor:
 
     def _keep_agent(self) -> None:
         """Start the agent where none answers. One that outlived an earlier supervisor is not our child, and is found by its socket."""
-        if self._agent.is_running() or _listens(self.home / "agent" / "agent.sock"):
-            self._agent.reap()
-            return
-        self._agent.keep()
+        pid = _peer(self.home / "agent" / "agent.sock")
+        if pid is None and not self._agent.is_running():
+            self._agent.keep()
+        elif pid is not None and pid != self._agent_pid:
+            self._agent_pid = pid
+            _write(self.plan.run_folder / "agent.pid", str(pid))
+        self._agent.reap()
 
     def _tell_when_ready(self, url: str) -> None:
         if not self._ready and _is_healthy(self._socket.getsockname()[:2]):
@@ -160,10 +165,11 @@ def stop_centre(plan: Plan, *, engine_too: bool = True) -> int:
 def stop_engine(plan: Plan) -> None:
     """Stop the agent (its runs go on under their keepers) and the embedded database."""
     path = Path(plan.home) / "agent" / "agent.sock"
-    if _listens(path):
-        os.kill(_peer(path), signal.SIGTERM)
+    pid = _peer(path)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
-        while _listens(path) and time.monotonic() < deadline:
+        while _peer(path) == pid and time.monotonic() < deadline:
             time.sleep(0.05)
     if plan.database_url is None:
         embedded(plan).stop()
@@ -173,21 +179,33 @@ def main(handle: int) -> int:
     """Supervise the plan found in an inherited file."""
     plan = read_plan(handle)
     plan.run_folder.mkdir(exist_ok=True, mode=0o700)
-    with (plan.run_folder / "serve.pid").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with (plan.run_folder / "supervisor.pid").open("a+") as lock:
+        if not _lock(lock):
             lock.seek(0)
-            raise AlreadyServed(home=plan.home, pid=lock.read().strip()) from None
+            raise AlreadyServed(home=plan.home, pid=lock.read().strip())
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         return Supervisor(plan).run()
 
 
+def _lock(file: TextIO, patience_s: float = 1.0) -> bool:
+    """Lock the pid file; `wutong stop` and a predecessor that was just killed may hold it for a moment more."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
 def _supervisor_pid(plan: Plan) -> int | None:
     try:
-        with (plan.run_folder / "serve.pid").open() as file:
+        with (plan.run_folder / "supervisor.pid").open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -221,15 +239,14 @@ def _last_port(plan: Plan) -> int:
         return 0
 
 
-def _listens(path: Path) -> bool:
+def _peer(path: Path) -> int | None:
+    """Return the pid of the process that listens at a socket, None when nobody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
-        return probe.connect_ex(str(path)) == 0
-
-
-def _peer(path: Path) -> int:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.connect(str(path))
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return None
         credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     return int.from_bytes(credentials[:4], sys.byteorder)
 

@@ -24,7 +24,7 @@ from wutong.kit.tables import LeaseRow
 log = get_logger(__name__)
 
 LEASE_SECONDS = 15
-_FATES = f"{socket.gethostname()}:{os.readlink('/proc/self/ns/pid')}"
+_FATES = f"{socket.gethostname()}:{Path('/proc/self/ns/pid').readlink()}"
 
 
 def _holder() -> str:
