@@ -1,0 +1,57 @@
+"""Which runs this machine takes: the refusals, each with the sentence that says what would be possible. Pure."""
+
+import re
+import signal
+
+from wutong.centre.engines.local import sandbox
+from wutong.centre.engines.local.queue import Need
+from wutong.centre.engines.protocol import RunSpec
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SIGNALS = frozenset(name for name in signal.Signals.__members__ if name not in {"SIGKILL", "SIGSTOP"})
+
+
+def need_of(spec: RunSpec) -> Need:
+    """Return what a run takes of the machine."""
+    return Need(spec.slots, spec.cpus, spec.memory_mb)
+
+
+def refusal(spec: RunSpec, total: Need) -> str | None:
+    """Say why a run can never start here and what would be possible, or nothing."""
+    return _too_large(spec, total) or _malformed(spec) or sandbox.refusal(spec.mounts)
+
+
+def is_signal(name: str) -> bool:
+    """Tell whether a signal of this name can be sent to a run."""
+    return name in _SIGNALS
+
+
+def _too_large(spec: RunSpec, total: Need) -> str | None:
+    if spec.nodes != 1:
+        return f"This engine is one machine: it runs a job on 1 node, not on {spec.nodes}."
+    if spec.slots > total.slots:
+        return f"It asks for {spec.slots} accelerators; the machine has {total.slots}."
+    if spec.cpus > total.cpus:
+        return f"It asks for {spec.cpus} processors; the machine offers {total.cpus}."
+    if spec.memory_mb > total.memory_mb:
+        return f"It asks for {spec.memory_mb} MiB of memory; the machine offers {total.memory_mb} MiB."
+    if min(spec.slots, spec.cpus, spec.memory_mb - 1, spec.time_limit_s - 1, spec.grace_s, spec.log_limit_bytes, spec.disk_limit_mb - 1) < 0:
+        return "Resources and limits must be positive numbers."
+    return None
+
+
+def _malformed(spec: RunSpec) -> str | None:
+    if not _NAME.fullmatch(spec.name):
+        return "The name of a run is 1 to 128 letters, digits, dots, dashes and underscores, and begins with a letter or digit."
+    if not spec.argv or not spec.argv[0]:
+        return "The command is empty: say what is to be run."
+    variables = {**spec.environment, **spec.sealed_environment}
+    for key, value in variables.items():
+        if not _VARIABLE.fullmatch(key) or "\0" in value:
+            return f"{key!r} cannot be a variable: use letters, digits and underscores, not beginning with a digit, and no zero bytes in its value."
+    if any("\0" in part for part in spec.argv):
+        return "The command contains a zero byte."
+    if spec.checkpoint_signal not in _SIGNALS:
+        return f"{spec.checkpoint_signal!r} is not a signal that can be sent before the end; SIGTERM and SIGUSR1 are usual."
+    return None

@@ -1,0 +1,192 @@
+"""The bubblewrap sandbox: what a job sees of the machine, as one command line. Making the command is pure; `probe` tries it once.
+
+When the agent is root each tenant has a UNIX identity of its own inside: bubblewrap keeps only the capabilities to change identity, `setpriv` uses them
+and loses them. Without root the sandbox is a user name space, and all tenants share the agent's identity on the host, behind separate mounts.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from wutong.centre.engines.local import seccomp
+from wutong.centre.engines.local.folders import RunFolder
+from wutong.centre.engines.protocol import Mount, RunSpec
+
+WORK = "/wutong/work"
+OUTPUTS = "/wutong/outputs"
+CHECKPOINT = "/wutong/checkpoint"
+FIRST_IDENTITY = 200_000
+
+_SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_CONFIGURATION = (
+    "alternatives",
+    "ca-certificates",
+    "fonts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "nsswitch.conf",
+    "ssl",
+    "timezone",
+)
+_NETWORK = ("gai.conf", "host.conf", "hosts", "protocols", "resolv.conf", "services")
+_TAKEN = ("/usr", *_SYSTEM, "/etc", "/proc", "/dev", "/sys", WORK, OUTPUTS, CHECKPOINT)
+_UNSAFE = re.compile(
+    r"LD_\w+|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_\w+|NIS_PATH|NLSPATH|RES\w+|TZDIR|TMPDIR|BASH_ENV|ENV"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """How this machine confines jobs: `kind` is "bubblewrap" or "none"; `problems` say what it cannot do."""
+
+    kind: str
+    program: str = ""
+    as_root: bool = False
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line and, for each descriptor it is to inherit, the bytes to be read from it (`{0}` in the line stands for the first)."""
+
+    argv: tuple[str, ...]
+    inputs: tuple[bytes, ...] = ()
+
+
+def refusal(mounts: Sequence[Mount]) -> str | None:
+    """Say why mounts cannot be made, or nothing."""
+    for mount in mounts:
+        target = PurePosixPath(mount.target)
+        if not target.is_absolute() or ".." in target.parts or str(target) == "/":
+            return f"{mount.target!r} cannot be a mount's place: give an absolute path without '..', such as /data/name."
+        if any(target.is_relative_to(taken) or PurePosixPath(taken).is_relative_to(target) for taken in _TAKEN):
+            return f"{mount.target} is used by the system; mount elsewhere, such as under /data."
+    return None
+
+
+def command(sandbox: Sandbox, spec: RunSpec, folder: RunFolder, environment: Mapping[str, str], identity: int | None) -> Command:
+    """Return the command that runs the job's own inside the sandbox."""
+    unsafe = [f"{key}={value}" for key, value in environment.items() if _UNSAFE.fullmatch(key)]
+    # What the dynamic linker and libc obey must not reach bubblewrap and setpriv, which still are root: `env` sets it after the identity has changed.
+    inner = ["/usr/bin/env", "-C", WORK, *unsafe, *spec.argv]
+    if identity is not None:
+        inner = ["/usr/bin/setpriv", "--reuid", str(identity), "--regid", str(identity), "--clear-groups", "--inh-caps=-all", *inner]
+    options = [*_name_spaces(sandbox, spec), *_system(spec), *_own(spec, folder)]
+    user = identity if identity is not None else os.getuid()
+    inputs = [
+        f"root:x:0:0::/:/bin/false\ntenant:x:{user}:{user}::{WORK}:/bin/sh\n".encode(),
+        f"root:x:0:\ntenant:x:{user}:\n".encode(),
+    ]
+    options += ["--perms", "0444", "--ro-bind-data", "{0}", "/etc/passwd", "--perms", "0444", "--ro-bind-data", "{1}", "/etc/group"]
+    options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"]
+    if program := seccomp.program():
+        options += ["--seccomp", "{2}"]
+        inputs.append(program)
+    # The options go through a descriptor too: a command line can be read by everyone, and the job would learn where things lie on the host.
+    place = len(inputs)
+    return Command((sandbox.program, "--args", f"{{{place}}}", "--", *inner), (*inputs, "\0".join(options).encode() + b"\0"))
+
+
+def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of the environment that bubblewrap itself may be started with."""
+    return {key: value for key, value in environment.items() if not _UNSAFE.fullmatch(key)}
+
+
+def probe(wanted: str) -> Sandbox:
+    """Find out what works here; `wanted` is auto, bubblewrap or none."""
+    as_root = os.geteuid() == 0
+    loud = "Jobs run without a sandbox: they can read each other's files and this machine's. Serve one trusted tenant only, or install bubblewrap."
+    if wanted == "none":
+        return Sandbox("none", as_root=as_root, problems=(loud,))
+    program = shutil.which("bwrap")
+    why = "bubblewrap (bwrap) is not installed." if program is None else _try(Sandbox("bubblewrap", program, as_root))
+    if program is not None and not why:
+        return Sandbox("bubblewrap", program, as_root, problems=() if as_root else ("All tenants share one UNIX identity on this machine.",))
+    if wanted == "bubblewrap":
+        raise SystemExit(f"The sandbox asked for does not work: {why}")
+    return Sandbox("none", as_root=as_root, problems=(loud, why))
+
+
+def _try(sandbox: Sandbox) -> str:
+    if sandbox.as_root and not Path("/usr/bin/setpriv").exists():
+        return "setpriv (of util-linux) is not installed."
+    spec = RunSpec(name="probe", tenant="probe", argv=("true",))
+    options = [*_name_spaces(sandbox, spec), *_system(spec), "--"]
+    if sandbox.as_root:
+        options += ["/usr/bin/setpriv", "--reuid", str(FIRST_IDENTITY), "--regid", str(FIRST_IDENTITY), "--clear-groups", "--inh-caps=-all"]
+    try:
+        done = subprocess.run([sandbox.program, *options, "/usr/bin/env", "true"], capture_output=True, timeout=20, check=False, env={}, cwd="/")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap could not be tried: {error}."
+    return "" if done.returncode == 0 else f"bubblewrap does not work here: {done.stderr.decode(errors='replace').strip()[:300]}"
+
+
+def _name_spaces(sandbox: Sandbox, spec: RunSpec) -> list[str]:
+    options = [
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--hostname",
+        "wutong",
+        "--die-with-parent",
+        "--new-session",
+    ]
+    options += ["--cap-drop", "ALL"]
+    if sandbox.as_root:
+        options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        options += ["--unshare-user", "--disable-userns"]
+    return options if spec.network else [*options, "--unshare-net"]
+
+
+def _system(spec: RunSpec) -> list[str]:
+    options = ["--ro-bind", "/usr", "/usr"]
+    for path in _SYSTEM:
+        if os.path.islink(path):
+            options += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            options += ["--ro-bind", path, path]
+    for path in ("/etc", "/sys", "/sys/devices", "/sys/devices/system"):
+        options += ["--perms", "0755", "--dir", path]
+    for name in _CONFIGURATION + (_NETWORK if spec.network else ()):
+        options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    options += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--size",
+        str(max(1, spec.memory_mb // 2) * 1024 * 1024),
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/dev/shm",
+    ]  # noqa: S108
+    options += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
+    prefix = os.path.realpath(sys.base_prefix)
+    return options if PurePosixPath(prefix).is_relative_to("/usr") else [*options, *_bind(prefix, prefix, read_only=True)]
+
+
+def _own(spec: RunSpec, folder: RunFolder) -> list[str]:
+    options = [*_bind(str(folder.scratch), "/tmp", read_only=False)]  # noqa: S108 - a path inside the sandbox
+    for source, target in ((folder.work, WORK), (folder.outputs, OUTPUTS), (folder.checkpoint, CHECKPOINT)):
+        options += _bind(str(source), target, read_only=False)
+    for mount in spec.mounts:
+        options += _bind(mount.source, mount.target, read_only=mount.read_only)
+    return options
+
+
+def _bind(source: str, target: str, *, read_only: bool) -> list[str]:
+    options = []
+    # bubblewrap makes the parents of a private folder private as well (0700, root's), where the tenant could not pass.
+    for parent in reversed(PurePosixPath(target).parents[:-1]):
+        options += ["--perms", "0755", "--dir", str(parent)]
+    return [*options, "--ro-bind" if read_only else "--bind", source, target]
