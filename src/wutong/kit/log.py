@@ -25,5 +25,5 @@ def configure(level: str = "info", *, json: bool = False) -> None:
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """Return a logger bound to the module's name."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
     return logger

@@ -1,0 +1,119 @@
+"""What others may ask of the catalogue of machines."""
+
+from sqlalchemy.orm import Session
+
+from wutong.centre.catalogue import store
+from wutong.centre.catalogue.rules import (
+    Accelerator,
+    Device,
+    Flavour,
+    Impossible,
+    Node,
+    NodeState,
+    NoSuchAccelerator,
+    NoSuchFlavour,
+    NoSuchPool,
+    Pool,
+    PoolState,
+    embedded_flavours,
+    why_impossible,
+)
+
+WEEK_S = 7 * 24 * 3600
+
+
+def list_accelerators(session: Session) -> list[Accelerator]:
+    """Return all accelerator kinds."""
+    return store.accelerators(session)
+
+
+def get_accelerator(session: Session, name: str) -> Accelerator:
+    """Return an accelerator kind, or raise `NoSuchAccelerator`."""
+    for found in store.accelerators(session, name):
+        return found
+    raise NoSuchAccelerator(kind="accelerator kind", id=name)
+
+
+def list_pools(session: Session) -> list[Pool]:
+    """Return all pools."""
+    return store.pools(session)
+
+
+def get_pool(session: Session, name: str) -> Pool:
+    """Return a pool, or raise `NoSuchPool`."""
+    for found in store.pools(session, name):
+        return found
+    raise NoSuchPool(kind="pool", id=name)
+
+
+def list_nodes(session: Session, pool: str | None = None) -> list[Node]:
+    """Return the nodes of one pool or of all."""
+    return store.nodes(session, pool)
+
+
+def list_flavours(session: Session, *, enabled_only: bool = False) -> list[Flavour]:
+    """Return the flavours, small ones of a pool first."""
+    return [flavour for flavour in store.flavours(session) if flavour.enabled or not enabled_only]
+
+
+def get_flavour(session: Session, name: str) -> Flavour:
+    """Return a flavour, or raise `NoSuchFlavour`, which names those there are."""
+    for found in store.flavours(session, name):
+        return found
+    possible = ", ".join(flavour.name for flavour in store.flavours(session) if flavour.enabled)
+    raise NoSuchFlavour(kind="flavour", id=name, possible=possible or "none yet")
+
+
+def check_possible(session: Session, *, flavour: str, nodes: int, time_limit_s: int) -> None:
+    """Raise `Impossible` when the machines can never run this; nodes that are down for now still count."""
+    wanted = get_flavour(session, flavour)
+    pool = get_pool(session, wanted.pool)
+    reason = why_impossible(wanted, pool, store.nodes(session, pool.name), nodes=nodes, time_limit_s=time_limit_s)
+    if reason:
+        raise Impossible(reason=reason)
+
+
+def seed_local(session: Session, *, slots: int, cpus: int, memory_mb: int) -> None:
+    """Make the catalogue of the embedded centre. What is there already, an operator may have changed; only the node's size follows."""
+    store.keep_accelerator(session, Accelerator("cpu-slot", "generic", 0.1, 0, Device.CPU), replace=False)
+    words = "This machine: CPU slots that stand for accelerators"
+    store.keep_pool(session, Pool("local", "local", "cpu-slot", words, PoolState.OPEN, WEEK_S), replace=False)
+    store.size_node(session, "local", "local", cards=slots, cpus=cpus, memory_mb=memory_mb)
+    for flavour in embedded_flavours(slots=slots, cpus=cpus, memory_mb=memory_mb):
+        store.keep_flavour(session, flavour, replace=False)
+
+
+def follow_engine(session: Session, engine: str, *, cards: int, cpus: int, memory_mb: int) -> None:
+    """Let the node of a one-machine engine have the size the engine reports, in each of its pools that has that node."""
+    for pool in store.pools(session):
+        if pool.engine != engine:
+            continue
+        for node in store.nodes(session, pool.name):
+            if node.name == engine and (node.cards, node.cpus, node.memory_mb) != (cards, cpus, memory_mb):
+                store.size_node(session, pool.name, node.name, cards=cards, cpus=cpus, memory_mb=memory_mb)
+
+
+def add_pool(session: Session, accelerator: Accelerator, pool: Pool, nodes: list[Node], flavours: list[Flavour]) -> None:
+    """Write a pool with all that belongs to it, replacing what has the same names."""
+    store.keep_accelerator(session, accelerator, replace=True)
+    store.keep_pool(session, pool, replace=True)
+    for node in nodes:
+        store.keep_node(session, node, replace=True)
+    for flavour in flavours:
+        store.keep_flavour(session, flavour, replace=True)
+
+
+__all__ = [
+    "NodeState",
+    "add_pool",
+    "check_possible",
+    "follow_engine",
+    "get_accelerator",
+    "get_flavour",
+    "get_pool",
+    "list_accelerators",
+    "list_flavours",
+    "list_nodes",
+    "list_pools",
+    "seed_local",
+]

@@ -1,0 +1,99 @@
+"""All SQL of the catalogue of machines."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from wutong.centre.catalogue.rules import Accelerator, Device, Flavour, Node, NodeState, Pool, PoolState
+from wutong.centre.catalogue.tables import AcceleratorRow, FlavourRow, NodeRow, PoolRow
+from wutong.kit.database import Base
+
+
+def accelerators(session: Session, name: str | None = None) -> list[Accelerator]:
+    """Read accelerator kinds, all or one."""
+    rows = select(AcceleratorRow).order_by(AcceleratorRow.name)
+    found = session.scalars(rows if name is None else rows.where(AcceleratorRow.name == name))
+    return [Accelerator(row.name, row.vendor, row.fp16_tflops, row.memory_gb, Device(row.device)) for row in found]
+
+
+def pools(session: Session, name: str | None = None) -> list[Pool]:
+    """Read pools, all or one."""
+    rows = select(PoolRow).order_by(PoolRow.name).execution_options(populate_existing=True)
+    found = session.scalars(rows if name is None else rows.where(PoolRow.name == name))
+    return [Pool(row.name, row.engine, row.accelerator, row.description, PoolState(row.state), row.max_time_limit_s) for row in found]
+
+
+def nodes(session: Session, pool: str | None = None) -> list[Node]:
+    """Read nodes, all or a pool's."""
+    rows = select(NodeRow).order_by(NodeRow.pool, NodeRow.name).execution_options(populate_existing=True)
+    found = session.scalars(rows if pool is None else rows.where(NodeRow.pool == pool))
+    return [Node(row.pool, row.name, row.cards, row.cpus, row.memory_mb, NodeState(row.state)) for row in found]
+
+
+def flavours(session: Session, name: str | None = None) -> list[Flavour]:
+    """Read flavours with their pool's engine, all or one; small ones of a pool first."""
+    rows = select(FlavourRow, PoolRow.engine).join(PoolRow, PoolRow.name == FlavourRow.pool).execution_options(populate_existing=True)
+    rows = rows.order_by(FlavourRow.pool, FlavourRow.cards, FlavourRow.cpus, FlavourRow.name)
+    found = session.execute(rows if name is None else rows.where(FlavourRow.name == name))
+    return [_flavour(row, engine) for row, engine in found]
+
+
+def keep_accelerator(session: Session, accelerator: Accelerator, *, replace: bool) -> None:
+    """Write an accelerator kind."""
+    _keep(session, AcceleratorRow, ["name"], {**asdict(accelerator), "device": accelerator.device.value}, replace=replace)
+
+
+def keep_pool(session: Session, pool: Pool, *, replace: bool) -> None:
+    """Write a pool."""
+    _keep(session, PoolRow, ["name"], {**asdict(pool), "state": pool.state.value}, replace=replace)
+
+
+def keep_node(session: Session, node: Node, *, replace: bool) -> None:
+    """Write a node."""
+    _keep(session, NodeRow, ["pool", "name"], {**asdict(node), "state": node.state.value}, replace=replace)
+
+
+def keep_flavour(session: Session, flavour: Flavour, *, replace: bool) -> None:
+    """Write a flavour."""
+    values = asdict(flavour)
+    del values["engine"]
+    _keep(session, FlavourRow, ["name"], values, replace=replace)
+
+
+def size_node(session: Session, pool: str, name: str, *, cards: int, cpus: int, memory_mb: int) -> None:
+    """Write a node's size and leave its state."""
+    row = {"pool": pool, "name": name, "cards": cards, "cpus": cpus, "memory_mb": memory_mb}
+    size = {"cards": cards, "cpus": cpus, "memory_mb": memory_mb}
+    session.execute(insert(NodeRow).values(**row, state=NodeState.UP.value).on_conflict_do_update(index_elements=["pool", "name"], set_=size))
+
+
+def set_node_state(session: Session, pool: str, name: str, *, before: NodeState, after: NodeState) -> bool:
+    """Move a node's state; False when it was not in `before`."""
+    change = update(NodeRow).where(NodeRow.pool == pool, NodeRow.name == name, NodeRow.state == before.value).values(state=after.value)
+    return session.execute(change.returning(NodeRow.name)).first() is not None
+
+
+def set_pool_state(session: Session, name: str, *, before: PoolState, after: PoolState) -> bool:
+    """Move a pool's state; False when it was not in `before`."""
+    change = update(PoolRow).where(PoolRow.name == name, PoolRow.state == before.value).values(state=after.value)
+    return session.execute(change.returning(PoolRow.name)).first() is not None
+
+
+def set_flavour_enabled(session: Session, name: str, *, enabled: bool) -> None:
+    """Offer a flavour or not."""
+    session.execute(update(FlavourRow).where(FlavourRow.name == name).values(enabled=enabled))
+
+
+def _keep(session: Session, table: type[Base], keys: Sequence[str], values: dict[str, Any], *, replace: bool) -> None:
+    row = insert(table).values(**values)
+    rest = {name: value for name, value in values.items() if name not in keys}
+    session.execute(row.on_conflict_do_update(index_elements=keys, set_=rest) if replace else row.on_conflict_do_nothing(index_elements=keys))
+
+
+def _flavour(row: FlavourRow, engine: str) -> Flavour:
+    sizes = (row.cards, row.cpus, row.memory_mb)
+    return Flavour(row.name, row.pool, engine, row.accelerator, *sizes, row.description, row.enabled)

@@ -1,0 +1,54 @@
+"""The plain types of this room, gathered from its nouns, for the rooms above."""
+
+from wutong.centre.catalogue.rules import (
+    Accelerator,
+    Capacity,
+    Device,
+    Flavour,
+    Impossible,
+    Node,
+    NodeState,
+    NoSuchAccelerator,
+    NoSuchFlavour,
+    NoSuchNode,
+    NoSuchPool,
+    Pool,
+    PoolCapacity,
+    PoolState,
+)
+from wutong.centre.engines.protocol import EndReason, LogChunk, Mount, RunSpec
+from wutong.centre.runs.decisions import Policy
+from wutong.centre.runs.rules import NoSuchRun, NotIsolated, Run, RunEvent, RunNameTaken, RunNotEnded, RunPhase, StopWhy
+from wutong.centre.usage.rules import MeterCheck, Usage
+
+__all__ = [
+    "Accelerator",
+    "Capacity",
+    "Device",
+    "EndReason",
+    "Flavour",
+    "Impossible",
+    "LogChunk",
+    "MeterCheck",
+    "Mount",
+    "NoSuchAccelerator",
+    "NoSuchFlavour",
+    "NoSuchNode",
+    "NoSuchPool",
+    "NoSuchRun",
+    "Node",
+    "NodeState",
+    "NotIsolated",
+    "Policy",
+    "Pool",
+    "PoolCapacity",
+    "PoolState",
+    "Run",
+    "RunEvent",
+    "RunNameTaken",
+    "RunNotEnded",
+    "RunPhase",
+    "RunSpec",
+    "StopWhy",
+    "Usage",
+]

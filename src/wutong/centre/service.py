@@ -1,0 +1,84 @@
+"""What other rooms and doors may call, gathered from the nouns of this room, and the size and load of the centre."""
+
+from sqlalchemy.orm import Session
+
+from wutong.centre.catalogue.rules import Capacity, NodeState, PoolCapacity
+from wutong.centre.catalogue.service import (
+    add_pool,
+    check_possible,
+    get_accelerator,
+    get_flavour,
+    get_pool,
+    list_accelerators,
+    list_flavours,
+    list_nodes,
+    list_pools,
+    seed_local,
+)
+from wutong.centre.registry import Engines
+from wutong.centre.runs import store as runs_store
+from wutong.centre.runs.service import (
+    find_capabilities,
+    find_run,
+    forget_run,
+    get_run,
+    get_spec,
+    list_run_events,
+    list_runs,
+    look_at_queue,
+    lost_contact,
+    read_log,
+    request_run,
+    request_signal,
+    request_stop,
+    run_events_after,
+)
+from wutong.centre.usage.service import check_meter, list_run_usage, usage_after
+
+
+def capacity(session: Session) -> Capacity:
+    """Return size and load by pool and together; 1 PFLOPS is 1,000 TFLOPS of FP16."""
+    tflops = {kind.name: kind.fp16_tflops for kind in list_accelerators(session)}
+    busy = runs_store.cards_running(session)
+    nodes = [node for node in list_nodes(session) if node.state != NodeState.DOWN]
+    pools = []
+    for pool in list_pools(session):
+        own = [node for node in nodes if node.pool == pool.name]
+        cards, each = sum(node.cards for node in own), tflops[pool.accelerator] / 1000
+        used = busy.get(pool.name, 0)
+        pools.append(PoolCapacity(pool.name, pool.accelerator, len(own), cards, used, cards * each, used * each))
+    sums = (sum(each.cards for each in pools), sum(each.busy_cards for each in pools))
+    return Capacity(tuple(pools), *sums, sum(each.pflops for each in pools), sum(each.busy_pflops for each in pools))
+
+
+__all__ = [
+    "Engines",
+    "add_pool",
+    "capacity",
+    "check_meter",
+    "check_possible",
+    "find_capabilities",
+    "find_run",
+    "forget_run",
+    "get_accelerator",
+    "get_flavour",
+    "get_pool",
+    "get_run",
+    "get_spec",
+    "list_accelerators",
+    "list_flavours",
+    "list_nodes",
+    "list_pools",
+    "list_run_events",
+    "list_run_usage",
+    "list_runs",
+    "look_at_queue",
+    "lost_contact",
+    "read_log",
+    "request_run",
+    "request_signal",
+    "request_stop",
+    "run_events_after",
+    "seed_local",
+    "usage_after",
+]

@@ -1,0 +1,91 @@
+"""All SQL of the usage journal."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import func, insert, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from wutong.centre.engines.protocol import UsageRecord
+from wutong.centre.usage.rules import Fact, Refusal, Total, Usage, Window
+from wutong.centre.usage.tables import ForeignUsageRow, RefusedUsageRow, UsageRow
+from wutong.kit import clock
+from wutong.kit.database import notify
+
+CHANNEL = "centre_usage"
+_MAX_TEXT = 1000
+
+
+def totals(session: Session, windows: Iterable[Window]) -> dict[Window, Total]:
+    """Read how far windows have come."""
+    scope = (UsageRow.run_name, UsageRow.restart, UsageRow.window_start)
+    rows = select(*scope, UsageRow.seconds_ms, UsageRow.cards, UsageRow.final).where(tuple_(*scope).in_(list(windows)))
+    rows = rows.order_by(*scope, UsageRow.seconds_ms, UsageRow.final)
+    return {(name, restart, start): Total(ms, cards, final) for name, restart, start, ms, cards, final in session.execute(rows)}
+
+
+def append(session: Session, facts: Sequence[Fact]) -> None:
+    """Append facts to the journal; the caller holds its lock."""
+    now = clock.now()
+    if facts:
+        session.execute(insert(UsageRow), [{**_columns(fact), "recorded_at": now} for fact in facts])
+        notify(session, CHANNEL)
+
+
+def after(session: Session, cursor: int, limit: int) -> list[Usage]:
+    """Read the journal."""
+    return [_usage(row) for row in session.scalars(select(UsageRow).where(UsageRow.seq > cursor).order_by(UsageRow.seq).limit(limit))]
+
+
+def of_run(session: Session, name: str) -> list[Usage]:
+    """Read a run's lines of the journal."""
+    rows = select(UsageRow).where(UsageRow.run_name == name).order_by(UsageRow.restart, UsageRow.window_start, UsageRow.seq)
+    return [_usage(row) for row in session.scalars(rows)]
+
+
+def final_restarts(session: Session, names: Sequence[str]) -> set[tuple[str, int]]:
+    """Return which starts of these runs have their last record."""
+    rows = select(UsageRow.run_name, UsageRow.restart).where(UsageRow.run_name.in_(names), UsageRow.final)
+    return {(name, restart) for name, restart in session.execute(rows)}
+
+
+def keep_refused(session: Session, engine: str, refusals: Sequence[Refusal]) -> int:
+    """Keep contradictions aside, each once; return how many were new."""
+    rows = [{**_aside(engine, each.record), "reason": each.reason, "refused_at": clock.now()} for each in refusals]
+    return _keep_new(session, RefusedUsageRow, rows)
+
+
+def keep_foreign(session: Session, engine: str, records: Sequence[UsageRecord]) -> int:
+    """Keep usage of runs that are not ours aside, each record once; return how many were new."""
+    return _keep_new(session, ForeignUsageRow, [{**_aside(engine, record), "seen_at": clock.now()} for record in records])
+
+
+def count_aside(session: Session) -> tuple[int, int]:
+    """Count what was refused and what was foreign."""
+    refused = session.scalar(select(func.count()).select_from(RefusedUsageRow)) or 0
+    return refused, session.scalar(select(func.count()).select_from(ForeignUsageRow)) or 0
+
+
+def _keep_new(session: Session, table: type[RefusedUsageRow | ForeignUsageRow], rows: Sequence[dict[str, object]]) -> int:
+    if not rows:
+        return 0
+    keep = upsert(table).values(list(rows)).on_conflict_do_nothing(index_elements=["fingerprint"])
+    return len(session.execute(keep.returning(table.fingerprint)).all())
+
+
+def _aside(engine: str, record: UsageRecord) -> dict[str, object]:
+    text = repr(record).replace("\x00", "")
+    fingerprint = hashlib.sha256(f"{engine} {record!r}".encode("utf-8", "replace")).hexdigest()
+    return {"fingerprint": fingerprint, "engine": engine, "run_name": repr(record.name)[1:-1][:_MAX_TEXT], "record": text[:_MAX_TEXT]}
+
+
+def _columns(fact: Fact) -> dict[str, object]:
+    name, restart, start = fact.window
+    total = fact.total
+    sizes = {"seconds_ms": total.seconds_ms, "cards": total.cards, "card_seconds_ms": total.seconds_ms * total.cards, "final": total.final}
+    return {"run_name": name, "restart": restart, "window_start": start, **sizes}
+
+
+def _usage(row: UsageRow) -> Usage:
+    return Usage(row.seq, row.run_name, row.restart, row.window_start, row.seconds_ms, row.cards, row.card_seconds_ms, row.final)
