@@ -1,0 +1,65 @@
+# Everything one does with this repository. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-land-cover run test test-all check bench kill-test migrate lock docs format clean
+
+PYTHON := $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.installed
+ROOMS := src tests benchmarks tools demo
+WORKERS ?= 2
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv and install everything into it, once
+
+$(STAMP): requirements-dev.lock pyproject.toml tools/install.py
+	@$(PYTHON) tools/install.py
+
+demo: $(STAMP) ## a tenant's first job on a centre on this machine, from sign-up to the bill
+	@$(BIN)/python demo/digits.py $(DEMO)
+
+demo-land-cover: $(STAMP) ## the same with satellite tiles: make demo-land-cover DATA=<folder>
+	@test -n "$(DATA)" || { echo "Say where the tiles are: make demo-land-cover DATA=<folder>"; exit 2; }
+	@$(BIN)/python demo/land_cover.py "$(DATA)" $(DEMO)
+
+run: $(STAMP) ## run a centre in ./.wutong until Ctrl-C
+	@WUTONG_HOME="$${WUTONG_HOME:-$(CURDIR)/.wutong}" $(BIN)/python -m wutong.app serve --stop-all
+
+test: $(STAMP) ## the everyday tests
+	@$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow" $(ARGS)
+
+test-all: $(STAMP) ## all tests, the long ones too
+	@WUTONG_HYPOTHESIS=long $(BIN)/pytest -n $(WORKERS) --dist loadscope $(ARGS)
+
+check: $(STAMP) ## format, lint, types, imports, reference pages, rules of the house
+	@$(BIN)/ruff format --check $(wildcard $(ROOMS))
+	@$(BIN)/ruff check $(wildcard $(ROOMS))
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python tools/docs.py --check
+	@$(BIN)/pytest -q tests/house
+
+format: $(STAMP) ## put the code in form
+	@$(BIN)/ruff check --fix --quiet $(wildcard $(ROOMS)) || true
+	@$(BIN)/ruff format $(wildcard $(ROOMS))
+
+bench: $(STAMP) ## measure, and print one table: make bench [ARGS="idle jobs"]
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+kill-test: $(STAMP) ## 300 jobs while every process is killed at random, 100 times in all
+	@$(BIN)/python benchmarks/kill.py $(ARGS)
+
+migrate: $(STAMP) ## bring the database of WUTONG_HOME or WUTONG_DATABASE_URL to this version's schema
+	@$(BIN)/python -m wutong.app migrate
+
+lock: $(STAMP) ## work the locked versions out again from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes -p 3.11 --no-header pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes -p 3.11 --no-header --extra dev pyproject.toml -o requirements-dev.lock
+
+docs: $(STAMP) ## write the reference pages again from the code
+	@$(BIN)/python tools/docs.py
+
+clean: ## remove what tools left behind; .venv and .wutong stay
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@find src tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +
