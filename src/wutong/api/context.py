@@ -1,0 +1,47 @@
+"""What every request of one API process shares. The room app builds it; without one it is built from the environment."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from wutong.kit import clock
+from wutong.kit.database import Database
+from wutong.kit.errors import TooMany, Unavailable
+from wutong.kit.settings import Settings
+
+
+class Throttle:
+    """Counts calls by key in this process; several processes allow as many times more."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limits: dict[str, RateLimitItem] = {}
+
+    def pass_through(self, limit: str, *key: str) -> None:
+        """Count one call under a limit such as `30/minute`; raises `TooMany` when it is one too many."""
+        item = self._limits.setdefault(limit, parse(limit))
+        if not self._limiter.hit(item, *key):
+            opens = self._limiter.get_window_stats(item, *key).reset_time
+            raise TooMany(retry_after_s=max(1, round(opens - clock.now().timestamp())))
+
+
+@dataclass(frozen=True)
+class Context:
+    """Settings, database, engines by name and the blob store. `engines` and `blobs` may be missing where a test needs neither."""
+
+    settings: Settings
+    database: Database
+    engines: Any = None
+    blobs: Any = None
+    throttle: Throttle = field(default_factory=Throttle)
+
+
+def context_from_environment() -> Context:
+    """Build a context with a database and nothing else, for an application that is served on its own."""
+    settings = Settings()
+    if settings.database_url is None:
+        raise Unavailable(what="The database (WUTONG_DATABASE_URL is not set)")
+    return Context(settings, Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool))

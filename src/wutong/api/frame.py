@@ -1,0 +1,87 @@
+"""The frame around every request: its id, the limit on its body, and the last resort when our own code fails."""
+
+import re
+import secrets
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wutong.api.errors import TooLarge, answer, problem_answer
+from wutong.kit.log import get_logger
+
+log = get_logger(__name__)
+
+JSON_LIMIT_BYTES = 2 * 1024 * 1024
+# Routes that take bytes rather than JSON check sizes themselves.
+UNLIMITED = ("/api/v1/uploads",)
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class Frame:
+    """ASGI middleware, written plainly because it runs for every request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        scope["wutong.request_id"] = request_id
+        started = False
+
+        async def send_with_id(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            if _limited(scope):
+                if _announced(headers) > JSON_LIMIT_BYTES:
+                    await problem_answer(TooLarge(limit_bytes=JSON_LIMIT_BYTES), request_id)(scope, receive, send_with_id)
+                    return
+                receive = _counted(receive)
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            log.exception("request failed", method=scope["method"], path=scope["path"], request_id=request_id, error=repr(error))
+            if started:
+                raise
+            message = f"Something went wrong on our side. Quote {request_id} when you ask for help."
+            await answer(500, "internal", message, request_id)(scope, receive, send_with_id)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _limited(scope: Scope) -> bool:
+    return scope["method"] not in ("GET", "HEAD", "OPTIONS") and not scope["path"].startswith(UNLIMITED)
+
+
+def _announced(headers: Headers) -> int:
+    length = headers.get("content-length", "0")
+    return int(length) if length.isdigit() else 0
+
+
+def _counted(receive: Receive) -> Receive:
+    """Count bytes that were not announced."""
+    seen = 0
+
+    async def counting() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > JSON_LIMIT_BYTES:
+            raise HTTPException(413, f"The request is over {JSON_LIMIT_BYTES} bytes. Send files as uploads.")
+        return message
+
+    return counting

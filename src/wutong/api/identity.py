@@ -1,0 +1,219 @@
+"""Signing up and in, and what people do with their own access: sessions, tokens, members, invitations, the trail."""
+
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import Query, Response
+
+from wutong.api.auth import COOKIE, Asking, Caller, Router, Tx, Visitor, needs
+from wutong.api.paging import Paging
+from wutong.identity import service
+from wutong.identity.rules import (
+    SESSION_LIFE,
+    AuditEntry,
+    AuditFilters,
+    Invitation,
+    Member,
+    Permission,
+    Principal,
+    Role,
+    SignedIn,
+    Token,
+    WrongCredentials,
+    check_password,
+    normal_email,
+)
+from wutong.kit.paging import Page
+from wutong.sdk import identity as wire
+from wutong.sdk.wire import Listed
+
+router = Router(tag="identity")
+
+Me = Annotated[Principal, needs()]
+
+
+@router.post("/tenants", status_code=201)
+async def register_tenant(asking: Visitor, body: wire.Registration) -> wire.Registered:
+    """Sign an organisation up, with its first owner."""
+    return await run_sync(_register, asking, body)
+
+
+@router.post("/sessions", status_code=201)
+async def sign_in(asking: Visitor, body: wire.SignIn, response: Response) -> wire.Opened:
+    """Open a session. The secret comes in the body and as a cookie; use either."""
+    opened = await run_sync(_sign_in, asking, body)
+    life = int(SESSION_LIFE.total_seconds())
+    response.set_cookie(COOKIE, opened.secret, max_age=life, httponly=True, samesite="lax", secure=asking.secure)
+    return opened
+
+
+@router.get("/sessions", response_model=Listed[wire.SignedIn])
+def list_sessions(tx: Tx, who: Me, page: Paging) -> Page[SignedIn]:
+    """List the caller's open sessions."""
+    return service.list_sessions(tx, who, page)
+
+
+@router.delete("/sessions", status_code=204)
+def sign_out(tx: Tx, who: Me, response: Response) -> None:
+    """Close the session this request came with."""
+    service.close_session(tx, who)
+    response.delete_cookie(COOKIE)
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+def close_session(tx: Tx, who: Me, session_id: str) -> None:
+    """Close another session of the caller."""
+    service.close_session(tx, who, session_id)
+
+
+@router.get("/me")
+def get_me(tx: Tx, who: Me) -> wire.Me:
+    """Tell who the caller is, in which organisation, and what it may do there."""
+    person = service.get_person(tx, who.person_id)
+    return wire.Me.model_validate(
+        {
+            "person_id": who.person_id,
+            "name": who.name,
+            "email": person.email,
+            "tenant_id": who.tenant_id,
+            "role": who.role,
+            "centre_roles": sorted(who.centre_roles),
+            "permissions": sorted(permission for permission in Permission if who.may(permission)),
+            "suspended": who.suspended,
+            "via": who.via,
+            "memberships": service.memberships(tx, who),
+        }
+    )
+
+
+@router.put("/me/password", status_code=204)
+async def change_password(asking: Asking, body: wire.PasswordChange) -> None:
+    """Choose another password; the caller's other sessions are closed."""
+    await run_sync(_change_password, asking, body)
+
+
+@router.get("/members", response_model=Listed[wire.Member])
+def list_members(tx: Tx, who: Annotated[Principal, needs(Permission.TENANT_READ)], page: Paging) -> Page[Member]:
+    """List the members of the caller's organisation."""
+    return service.list_members(tx, who, page)
+
+
+@router.patch("/members/{person_id}", response_model=wire.Member)
+def change_role(tx: Tx, who: Annotated[Principal, needs(Permission.MEMBERS_MANAGE)], person_id: str, body: wire.RoleChange) -> Member:
+    """Give a member another role. Only owners make and unmake owners."""
+    return service.change_role(tx, who, person_id, Role(body.role))
+
+
+@router.delete("/members/{person_id}", status_code=204)
+def remove_member(tx: Tx, who: Annotated[Principal, needs(Permission.TENANT_READ)], person_id: str) -> None:
+    """Take a member out of the organisation, or leave it. The last owner cannot."""
+    service.remove_member(tx, who, person_id)
+
+
+@router.get("/invitations", response_model=Listed[wire.Invitation])
+def list_invitations(tx: Tx, who: Annotated[Principal, needs(Permission.MEMBERS_MANAGE)], page: Paging) -> Page[Invitation]:
+    """List the open invitations of the organisation."""
+    return service.list_invitations(tx, who, page)
+
+
+@router.post("/invitations", status_code=201)
+def invite(tx: Tx, who: Annotated[Principal, needs(Permission.MEMBERS_MANAGE)], body: wire.NewInvitation) -> wire.Invited:
+    """Invite an e-mail address; the answer holds the secret that accepts, once."""
+    invitation, secret = service.invite(tx, who, body.email, Role(body.role))
+    return wire.Invited(invitation=wire.Invitation.model_validate(invitation), secret=secret)
+
+
+@router.delete("/invitations/{invitation_id}", status_code=204)
+def withdraw_invitation(tx: Tx, who: Annotated[Principal, needs(Permission.MEMBERS_MANAGE)], invitation_id: str) -> None:
+    """Withdraw an open invitation."""
+    service.withdraw_invitation(tx, who, invitation_id)
+
+
+@router.post("/invitations/accept", status_code=201)
+async def accept_invitation(asking: Visitor, body: wire.Acceptance) -> wire.Member:
+    """Join an organisation by an invitation's secret."""
+    return await run_sync(_accept, asking, body)
+
+
+@router.get("/tokens", response_model=Listed[wire.Token])
+def list_tokens(tx: Tx, who: Me, page: Paging) -> Page[Token]:
+    """List living API tokens: one's own, or everybody's for those who manage members."""
+    return service.list_tokens(tx, who, page)
+
+
+@router.post("/tokens", status_code=201)
+def create_token(tx: Tx, who: Me, body: wire.NewToken) -> wire.TokenMade:
+    """Make an API token; the answer holds its secret, once. It never may more than its maker."""
+    scopes = None if body.scopes is None else frozenset(Permission(scope) for scope in body.scopes)
+    token, secret = service.create_token(tx, who, name=body.name, scopes=scopes, expires_at=body.expires_at)
+    return wire.TokenMade(token=wire.Token.model_validate(token), secret=secret)
+
+
+@router.delete("/tokens/{token_id}", status_code=204)
+def revoke_token(tx: Tx, who: Me, token_id: str) -> None:
+    """Revoke an API token."""
+    service.revoke_token(tx, who, token_id)
+
+
+@router.get("/audit", response_model=Listed[wire.AuditEntry])
+def list_audit(
+    tx: Tx,
+    who: Me,
+    page: Paging,
+    kind: Annotated[str | None, Query(max_length=100)] = None,
+    object_id: Annotated[str | None, Query(max_length=100)] = None,
+    action: Annotated[str | None, Query(max_length=100)] = None,
+    person_id: Annotated[str | None, Query(max_length=100)] = None,
+    tenant_id: Annotated[str | None, Query(max_length=100)] = None,
+) -> Page[AuditEntry]:
+    """Read the audit trail, newest first: the organisation's, or the whole centre's for its auditors."""
+    return service.list_audit(tx, who, page, AuditFilters(tenant_id, kind, object_id, action, person_id))
+
+
+def _register(asking: Caller, body: wire.Registration) -> wire.Registered:
+    asking.context.throttle.pass_through("30/minute", "register", asking.address)
+    password_hash = service.hash_password(check_password(body.password))
+    fields = body.model_dump(exclude={"password"})
+    with asking.context.database.session() as session:
+        tenant, person = service.register_tenant(session, **fields, password_hash=password_hash, address=asking.address)
+    return wire.Registered(tenant=wire.Tenant.model_validate(tenant), person_id=person.id)
+
+
+def _sign_in(asking: Caller, body: wire.SignIn) -> wire.Opened:
+    """Look, verify with no transaction open, then write down how it went: a failure is committed before it is told."""
+    asking.context.throttle.pass_through("30/minute", "sign_in", asking.address)
+    email = normal_email(body.email)
+    with asking.context.database.session() as session:
+        service.check_sign_in(session, email, asking.address)
+        known = service.find_credentials(session, email)
+    fits = service.verify_password(body.password, known.password_hash if known else None)
+    with asking.context.database.session() as session:
+        service.record_sign_in(session, email, fits, asking.address)
+        if fits and known is not None:
+            opened, secret = service.open_session(session, known.person_id, body.tenant_id, asking.address)
+            return wire.Opened(session_id=opened.id, secret=secret, tenant_id=opened.tenant_id, expires_at=opened.expires_at)
+    raise WrongCredentials
+
+
+def _change_password(asking: Caller, body: wire.PasswordChange) -> None:
+    with asking.context.database.session() as session:
+        who = asking.principal(session)
+        email = service.get_person(session, who.person_id).email
+        service.check_sign_in(session, email, asking.address)
+        known = service.find_credentials(session, email)
+    fits = service.verify_password(body.old_password, known.password_hash if known else None)
+    fresh = service.hash_password(check_password(body.new_password, field="new_password")) if fits else ""
+    with asking.context.database.session() as session:
+        service.record_sign_in(session, email, fits, asking.address)
+        if fits:
+            service.change_password(session, asking.principal(session), fresh)
+            return
+    raise WrongCredentials
+
+
+def _accept(asking: Caller, body: wire.Acceptance) -> wire.Member:
+    asking.context.throttle.pass_through("30/minute", "accept", asking.address)
+    password_hash = service.hash_password(check_password(body.password)) if body.password is not None else None
+    with asking.context.database.session() as session:
+        member = service.accept_invitation(session, body.secret, body.person_name, password_hash, asking.address)
+    return wire.Member.model_validate(member)
