@@ -1,0 +1,125 @@
+"""SQL of charges, of usage that waits to be rated, and of the bill."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from sqlalchemy import case, delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, aliased
+
+from wutong.centre.rules import Usage
+from wutong.compute.billing.rules import BillItem, Charge, ChargeKind, Unrated
+from wutong.compute.billing.tables import BilledJobRow, ChargeRow, UnratedRow
+from wutong.kit import clock
+
+RETRY_FIRST = timedelta(seconds=5)
+RETRY_MOST = timedelta(hours=1)
+
+Window = tuple[str, int, datetime]
+
+
+def rated_windows(session: Session, windows: Collection[Window]) -> dict[Window, int]:
+    """Return how much of each window's card time was charged or waived already, in milliseconds."""
+    scope = (ChargeRow.run_name, ChargeRow.restart, ChargeRow.window_start)
+    query = select(*scope, func.max(ChargeRow.to_card_ms)).where(tuple_(*scope).in_(list(windows)), ChargeRow.kind != ChargeKind.REVERSAL.value)
+    return {(name, restart, start): most for name, restart, start, most in session.execute(query.group_by(*scope))}
+
+
+def add_charges(session: Session, charges: Sequence[Charge]) -> None:
+    """Append charges; the journal gives them their `seq`."""
+    if charges:
+        rows = [asdict(charge) for charge in charges]
+        for row in rows:
+            del row["seq"]
+        session.execute(insert(ChargeRow), rows)
+
+
+def set_aside(session: Session, usage: Usage, reason: Unrated, detail: str) -> None:
+    """Keep a record that cannot be rated yet; each further try waits longer."""
+    now = clock.now()
+    row = {
+        "usage_seq": usage.seq,
+        "usage_id": usage.id,
+        "run_name": usage.run_name,
+        "restart": usage.restart,
+        "window_start": usage.window_start,
+        "seconds_ms": usage.seconds_ms,
+        "cards": usage.cards,
+        "card_seconds_ms": usage.card_seconds_ms,
+        "final": usage.final,
+        "reason": reason.value,
+        "detail": detail[:1000],
+        "tries": 1,
+        "since": now,
+        "retry_at": now + RETRY_FIRST,
+    }
+    waits = func.least(RETRY_FIRST * func.power(2, UnratedRow.tries), RETRY_MOST)
+    again = {"reason": reason.value, "detail": detail[:1000], "tries": UnratedRow.tries + 1, "retry_at": now + waits}
+    session.execute(insert(UnratedRow).values(row).on_conflict_do_update(index_elements=["usage_seq"], set_=again))
+
+
+def take_due(session: Session, limit: int) -> list[Usage]:
+    """Lock records whose time to retry has come, in the journal's order."""
+    due = select(UnratedRow).where(UnratedRow.retry_at <= clock.now()).order_by(UnratedRow.retry_at, UnratedRow.usage_seq).limit(limit)
+    rows = session.scalars(due.with_for_update(skip_locked=True).execution_options(populate_existing=True))
+    return sorted((_usage(row) for row in rows), key=lambda usage: usage.seq)
+
+
+def retry_now(session: Session, run_names: Collection[str] | None = None) -> None:
+    """Make waiting records due at once."""
+    rows = select(UnratedRow).where(UnratedRow.run_name.in_(run_names)) if run_names is not None else select(UnratedRow)
+    for row in session.scalars(rows.with_for_update(skip_locked=True)):
+        row.retry_at = clock.now()
+
+
+def drop_rated(session: Session, seqs: Collection[int]) -> None:
+    """Remove records that were rated in this transaction."""
+    session.execute(delete(UnratedRow).where(UnratedRow.usage_seq.in_(seqs)))
+
+
+def count_unrated(session: Session) -> dict[Unrated, int]:
+    """Count what waits, by reason."""
+    rows = session.execute(select(UnratedRow.reason, func.count()).group_by(UnratedRow.reason))
+    return {Unrated(reason): count for reason, count in rows}
+
+
+def unreversed(session: Session, run_name: str, limit: int) -> list[Charge]:
+    """Return charges of an attempt that took something and were not taken back."""
+    back = aliased(ChargeRow)
+    paid = (ChargeRow.amount_fen > 0) | (ChargeRow.package_seconds > 0)
+    query = select(ChargeRow).outerjoin(back, back.reverses == ChargeRow.id)
+    query = query.where(ChargeRow.run_name == run_name, ChargeRow.kind == ChargeKind.USAGE.value, paid, back.id.is_(None))
+    return [charge(row) for row in session.scalars(query.order_by(ChargeRow.seq).limit(limit))]
+
+
+def lines_of_job(session: Session, job_id: str, after: int, limit: int) -> list[Charge]:
+    """Return the lines below a job on the bill, in the order they were charged."""
+    query = select(ChargeRow).where(ChargeRow.job_id == job_id, ChargeRow.seq > after)
+    return [charge(row) for row in session.scalars(query.order_by(ChargeRow.seq).limit(limit))]
+
+
+def items_of_month(session: Session, tenant_id: str, month: str, before: str | None, limit: int) -> list[BillItem]:
+    """Return a month's jobs, the newest first, each with its sums."""
+    back = case((ChargeRow.kind == ChargeKind.REVERSAL.value, ChargeRow.amount_fen), else_=0)
+    sums = [func.sum(column) for column in (ChargeRow.card_ms, ChargeRow.package_seconds, ChargeRow.amount_fen, back)]
+    mine = select(ChargeRow.job_id, *sums).where(ChargeRow.tenant_id == tenant_id, ChargeRow.month == month)
+    if before is not None:
+        mine = mine.where(ChargeRow.job_id < before)
+    rows = session.execute(mine.group_by(ChargeRow.job_id).order_by(ChargeRow.job_id.desc()).limit(limit)).all()
+    jobs = {row.job_id: row for row in session.scalars(select(BilledJobRow).where(BilledJobRow.job_id.in_([row[0] for row in rows])))}
+    return [_item(jobs[job_id], int(ms), int(seconds), int(fen), int(taken)) for job_id, ms, seconds, fen, taken in rows]
+
+
+def charge(row: ChargeRow) -> Charge:
+    """Return the plain value of a row."""
+    values = {name: getattr(row, name) for name in Charge.__dataclass_fields__}
+    return Charge(**{**values, "kind": ChargeKind(row.kind)})
+
+
+def _item(job: BilledJobRow, card_ms: int, package_seconds: int, amount_fen: int, reversed_fen: int) -> BillItem:
+    return BillItem(job.job_id, job.job_name, job.person_id, job.flavour, card_ms, package_seconds, amount_fen, -reversed_fen)
+
+
+def _usage(row: UnratedRow) -> Usage:
+    return Usage(row.usage_seq, row.run_name, row.restart, row.window_start, row.seconds_ms, row.cards, row.card_seconds_ms, row.final)

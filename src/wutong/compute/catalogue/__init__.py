@@ -1,0 +1,1 @@
+"""What compute costs: versions of prices by flavour, and the packages on offer. It never charges anybody."""
