@@ -1,0 +1,109 @@
+"""Environments for other rooms and doors: register, list, find for a job; the centre's own are seeded from the locks shipped here."""
+
+import sys
+from importlib.resources import files
+
+from sqlalchemy.orm import Session
+
+from wutong.compute.environments import rules, store
+from wutong.compute.environments.rules import CENTRE, Environment, EnvironmentBroken, EnvironmentState, NoSuchEnvironment
+from wutong.identity import service as identity
+from wutong.identity.rules import Permission, Principal, require, require_tenant, system_principal
+from wutong.kit import clock, ids
+from wutong.kit.database import notify
+from wutong.kit.errors import NotFound
+
+CHANNEL = "compute_environments"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+_SHIPPED = {
+    "python-3.11": "Python and its standard library.",
+    "sklearn": "scikit-learn, pandas, Pillow and what they stand on.",
+    "torch-cpu": "PyTorch for processors, with NumPy and Pillow.",
+}
+
+
+def seed_environments(session: Session) -> list[Environment]:
+    """Register the centre's own environments that are not there yet; safe to repeat. A changed lock becomes a new version."""
+    who = system_principal("seed")
+    return [_register(session, who, CENTRE, name, shipped_lock(name), description) for name, description in _SHIPPED.items()]
+
+
+def shipped_lock(name: str) -> str:
+    """Return the text of a lock that ships with the product."""
+    return (files("wutong.compute.environments") / "locks" / f"{name}.txt").read_text()
+
+
+def register_environment(session: Session, who: Principal, *, name: str, lock: str, description: str = "", for_centre: bool = False) -> Environment:
+    """Register a lock under a name and have it built; the same lock again is the same version, and builds again if its build had failed.
+
+    A tenant's own needs data.write, and a lock in which every requirement is pinned and hashed; the centre's own needs centre.operate.
+    """
+    rules.check_name(name)
+    if for_centre:
+        require(who, Permission.CENTRE_OPERATE)
+        return _register(session, who, CENTRE, name, lock, description)
+    tenant_id = require_tenant(who, Permission.DATA_WRITE)
+    return _register(session, who, tenant_id, name, rules.check_lock(lock), description)
+
+
+def list_environments(session: Session, who: Principal) -> list[Environment]:
+    """Return the newest version of every environment the caller's tenant can use."""
+    return store.list_for(session, require_tenant(who, Permission.JOB_READ))
+
+
+def get_environment(session: Session, who: Principal, name: str) -> Environment:
+    """Return the newest version of a name; raises `NotFound`."""
+    found = store.find(session, require_tenant(who, Permission.JOB_READ), name)
+    if found is None:
+        raise NotFound(kind="environment", id=name)
+    return found
+
+
+def environment_for_job(session: Session, tenant_id: str, name: str) -> Environment:
+    """Return what a job that names this gets; raises `NoSuchEnvironment` or `EnvironmentBroken` with the names that would work."""
+    found = store.find(session, tenant_id, name)
+    if found is not None and found.state is not EnvironmentState.FAILED:
+        return found
+    usable = [other.name for other in store.list_for(session, tenant_id) if other.state is not EnvironmentState.FAILED]
+    names = ", ".join(sorted(set(usable))) or "none yet"
+    if found is None:
+        raise NoSuchEnvironment(name=name, names=names)
+    raise EnvironmentBroken(name=name, why=_last_line(found.log_tail), names=names)
+
+
+def environment_by_id(session: Session, environment_id: str) -> Environment:
+    """Return the version a job was accepted with; for loops."""
+    return store.get(session, environment_id)
+
+
+def request_rebuild(session: Session, environment_id: str) -> None:
+    """Have a version built again whose folder is gone."""
+    environment = store.get(session, environment_id)
+    if environment.state is EnvironmentState.READY:
+        store.move(session, environment, {"state": EnvironmentState.REGISTERED, "tries": 0, "next_at": clock.now()})
+        notify(session, CHANNEL)
+
+
+def _register(session: Session, who: Principal, tenant_id: str, name: str, lock: str, description: str) -> Environment:
+    now, digest = clock.now(), rules.lock_digest(lock, PYTHON)
+    row = {"id": ids.new_id("env"), "tenant_id": tenant_id, "name": name, "digest": digest, "python": PYTHON, "lock": lock}
+    empty = {"path": "", "log_tail": "", "tries": 0, "next_at": now, "size_bytes": 0, "built_at": None}
+    first = {"description": description[:500], "state": EnvironmentState.REGISTERED, "registered_at": now}
+    added = store.add(session, {**row, **empty, **first})
+    environment = store.find_version(session, tenant_id, name, digest)
+    if environment is None:
+        raise NotFound(kind="environment", id=name)
+    again = not added and environment.state is EnvironmentState.FAILED
+    if again:
+        store.move(session, environment, {"state": EnvironmentState.REGISTERED, "tries": 0, "next_at": now, "registered_at": now})
+    if added or again:
+        after = {"name": name, "digest": digest}
+        identity.audit(session, who, "environment.register", kind="environment", id=environment.id, tenant_id=tenant_id or None, after=after)
+        notify(session, CHANNEL)
+    return environment
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no reason was recorded"

@@ -1,0 +1,411 @@
+"""The life of a job: states, the moves allowed between them, what each end means. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from wutong.centre.rules import EndReason, StopWhy
+from wutong.compute.jobs.requests import (
+    PRIORITY_NUMBER,
+    ArraySpec,
+    Checkpoint,
+    DataMount,
+    JobRequest,
+    OutputSpec,
+    Priority,
+    parse_array,
+)
+from wutong.kit.errors import Conflict, Invalid, NotFound
+from wutong.kit.settings import Settings
+
+__all__ = [
+    "ENDED",
+    "ENDINGS",
+    "MOVES",
+    "PRIORITY_NUMBER",
+    "Again",
+    "ArraySpec",
+    "Attempt",
+    "Cause",
+    "Checkpoint",
+    "DataMount",
+    "Ending",
+    "Input",
+    "Job",
+    "JobEvent",
+    "JobFilters",
+    "JobLimits",
+    "JobRequest",
+    "JobState",
+    "KeyReused",
+    "NoSuchInput",
+    "NoSuchSecret",
+    "NotMovable",
+    "OutputSpec",
+    "Priority",
+    "QueuePlace",
+    "Secret",
+    "StopWhy",
+    "TooManyJobs",
+    "Verdict",
+    "WaitReason",
+    "after_end",
+    "array_state",
+    "back_off",
+    "parse_array",
+    "run_name",
+]
+
+
+class JobState(StrEnum):
+    """Where a job stands. The last three are terminal."""
+
+    WAITING = "waiting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHING = "finishing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+
+# From each state, the states a job may move to. Terminal is terminal.
+MOVES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.WAITING: frozenset({JobState.WAITING, JobState.QUEUED, JobState.RUNNING, *ENDED}),
+    JobState.QUEUED: frozenset({JobState.WAITING, JobState.RUNNING, JobState.FINISHING, *ENDED}),
+    JobState.RUNNING: frozenset({JobState.WAITING, JobState.FINISHING, *ENDED}),
+    JobState.FINISHING: frozenset({JobState.FINISHING, *ENDED}),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+
+
+class WaitReason(StrEnum):
+    """What a waiting job waits for."""
+
+    DEPENDENCIES = "dependencies"
+    PREPARING = "preparing"
+    MONEY = "money"
+    ARRAY_LIMIT = "array_limit"
+    RETRY_LATER = "retry_later"
+
+
+class Cause(StrEnum):
+    """Why a job ended as it did; data beside the state."""
+
+    COMPLETED = "completed"
+    COMMAND_FAILED = "command_failed"
+    CANCELLED = "cancelled"
+    STOPPED_BY_CENTRE = "stopped_by_centre"
+    MONEY = "money"
+    TIME_LIMIT = "time_limit"
+    OUT_OF_MEMORY = "out_of_memory"
+    LOG_LIMIT = "log_limit"
+    DISK_FULL = "disk_full"
+    START_FAILED = "start_failed"
+    PREEMPTED = "preempted"
+    NODE_LOST = "node_lost"
+    ENGINE_FAULT = "engine_fault"
+    DEPENDENCY_FAILED = "dependency_failed"
+    ENVIRONMENT_FAILED = "environment_failed"
+    PREPARE_FAILED = "prepare_failed"
+    OUTPUTS_FAILED = "outputs_failed"
+    ARRAY_PART_FAILED = "array_part_failed"
+
+
+class Again(StrEnum):
+    """Whether an attempt that ended so is followed by another."""
+
+    NEVER = "never"
+    WHILE_TRIES = "while_tries"
+    WITH_CHECKPOINT = "with_checkpoint"
+    FREELY = "freely"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the end of an attempt means: the job's final state and cause if it is the last, and whether it is tried again. `ours`: costs nothing."""
+
+    state: JobState
+    cause: Cause
+    again: Again = Again.NEVER
+    ours: bool = False
+
+
+ENDINGS: Mapping[EndReason, Ending] = {
+    EndReason.COMPLETED: Ending(JobState.SUCCEEDED, Cause.COMPLETED),
+    EndReason.FAILED: Ending(JobState.FAILED, Cause.COMMAND_FAILED, Again.WHILE_TRIES),
+    EndReason.CANCELLED: Ending(JobState.CANCELLED, Cause.STOPPED_BY_CENTRE),
+    EndReason.TIME_LIMIT: Ending(JobState.FAILED, Cause.TIME_LIMIT, Again.WITH_CHECKPOINT),
+    EndReason.OUT_OF_MEMORY: Ending(JobState.FAILED, Cause.OUT_OF_MEMORY),
+    EndReason.LOG_LIMIT: Ending(JobState.FAILED, Cause.LOG_LIMIT),
+    EndReason.DISK_FULL: Ending(JobState.FAILED, Cause.DISK_FULL),
+    EndReason.START_FAILED: Ending(JobState.FAILED, Cause.START_FAILED, Again.FREELY, ours=True),
+    EndReason.PREEMPTED: Ending(JobState.FAILED, Cause.PREEMPTED, Again.FREELY),
+    EndReason.NODE_LOST: Ending(JobState.FAILED, Cause.NODE_LOST, Again.FREELY, ours=True),
+    EndReason.ENGINE_FAULT: Ending(JobState.FAILED, Cause.ENGINE_FAULT, Again.FREELY, ours=True),
+}
+
+# A start that fails is most often refused for good, so few free ones; the others come from machines that come back.
+FREE_STARTS = 3
+FREE_ATTEMPTS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A version of the hub a job was accepted with."""
+
+    kind: str
+    ref: str
+    version_id: str
+    digest: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands. An array has a parent (`array_size` set) that never runs itself, and a child for each index."""
+
+    id: str
+    tenant_id: str
+    person_id: str
+    name: str
+    state: JobState
+    wait_reason: WaitReason | None
+    reason: Cause | None
+    detail: str
+    request: JobRequest
+    flavour: str
+    pool: str
+    cards: int
+    environment_id: str | None
+    inputs: tuple[Input, ...]
+    attempt: int
+    tries_used: int
+    free_used: int
+    setbacks: int
+    next_at: datetime
+    parent_id: str | None
+    array_index: int | None
+    array_size: int | None
+    array_limit: int | None
+    outcome: JobState | None
+    stop_why: StopWhy | None
+    stop_asked_at: datetime | None
+    resume_from: str | None
+    output_repo_id: str | None
+    output_version_id: str | None
+    metrics: Mapping[str, Any]
+    labels: Mapping[str, str]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the job's state is terminal."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a job: a run of the centre under a name of its own, with its own log."""
+
+    run_name: str
+    job_id: str
+    number: int
+    reason: EndReason | None
+    detail: str
+    exit_code: int | None
+    restart: int
+    ours: bool
+    requested_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    log_kept_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A line of a job's history."""
+
+    id: int
+    job_id: str
+    at: datetime
+    what: str
+    state: JobState
+    attempt: int
+    detail: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilters:
+    """Which jobs to list. Children of arrays are listed only by their `parent_id`."""
+
+    states: frozenset[JobState] = frozenset()
+    person_id: str | None = None
+    text: str = ""
+    label: tuple[str, str] | None = None
+    since: datetime | None = None
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a queued job stands: jobs ahead (None when not known now) and what it waits for, in words."""
+
+    position: int | None
+    waiting_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The name of a sealed value; the value itself is never shown again."""
+
+    name: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """What the jobs room needs to know of the centre's settings, and its own limits."""
+
+    centre: str
+    home: Path
+    key_file: Path
+    environments: Path
+    hold_s: int = 3600
+    open_jobs: int = 20_000
+    log_bytes: int = 64 * 1024 * 1024
+    disk_mb: int = 10 * 1024
+    token_days: int = 60
+
+    @classmethod
+    def of(cls, settings: Settings) -> "JobLimits":
+        """Take them from the centre's settings."""
+        return cls(
+            centre=settings.centre,
+            home=settings.home,
+            key_file=settings.key_file,
+            environments=settings.environments,
+            hold_s=settings.hold_minutes * 60,
+        )
+
+    @property
+    def trees(self) -> Path:
+        """Folder of materialised versions, by digest."""
+        return self.home / "trees"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of logs kept after their engine forgot them."""
+        return self.home / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do after an attempt ended: try again after `delay_s`, or bring the job to `state`."""
+
+    again: bool
+    state: JobState
+    cause: Cause
+    ours: bool
+    free: bool = False
+    delay_s: float = 0.0
+
+
+class NotMovable(Conflict):
+    """A move the table does not allow, or somebody else moved the job first."""
+
+    code = "job_not_movable"
+    message = "Job {id} is {state} and cannot become {to}."
+
+
+class KeyReused(Conflict):
+    """An idempotency key came again with another request."""
+
+    code = "idempotency_key_reused"
+    message = "The idempotency key {key} was used before for a different job ({job_id}). Send the same request again, or use a new key."
+
+
+class NoSuchInput(NotFound):
+    """A data set, model or code version named by a request is not there for this tenant."""
+
+    code = "no_such_input"
+    status = 422
+    message = "{field}: there is no {kind} {ref} that you can use. List yours, or push it first."
+
+
+class NoSuchSecret(Invalid):
+    """A secret named by a request has not been set."""
+
+    code = "no_such_secret"
+    message = "secrets: {names} is not set. Set it first; these are set: {known}."
+
+
+class TooManyJobs(Conflict):
+    """The tenant has as many unfinished jobs as one may have."""
+
+    code = "too_many_jobs"
+    status = 429
+    message = "You have {open} unfinished jobs, and at most {limit} are kept. Wait for some to end, or cancel some."
+
+
+def run_name(centre: str, job_id: str, number: int) -> str:
+    """Return the name under which an attempt is known to every engine."""
+    return f"{centre}-{job_id}-{number}"
+
+
+def after_end(job: Job, reason: EndReason) -> Verdict:
+    """Decide what follows the end of the job's present attempt. Our own faults and preemption cost no try."""
+    if reason is EndReason.CANCELLED and job.stop_why in _COMES_BACK:
+        reason = EndReason.PREEMPTED
+    ending = ENDINGS[reason]
+    if reason is EndReason.COMPLETED:
+        return Verdict(False, ending.state, ending.cause, ours=False)
+    if job.stop_why in _STOPPED:
+        state, cause = _STOPPED[job.stop_why]
+        return Verdict(False, state, cause, ours=ending.ours)
+    if ending.again is Again.FREELY:
+        most = FREE_STARTS if reason is EndReason.START_FAILED else FREE_ATTEMPTS
+        again = job.free_used < most
+        return Verdict(again, ending.state, ending.cause, ending.ours, free=True, delay_s=back_off(job.free_used, first=1.0) if again else 0.0)
+    wanted = ending.again is Again.WHILE_TRIES or (ending.again is Again.WITH_CHECKPOINT and job.request.checkpoint is not None)
+    again = wanted and job.tries_used + 1 < job.request.tries
+    return Verdict(again, ending.state, ending.cause, ending.ours, delay_s=back_off(job.tries_used, first=2.0) if again else 0.0)
+
+
+# What was stopped for the centre's own ends comes back; what was stopped for good ends so, however the command took the signal.
+_COMES_BACK = frozenset({StopWhy.PREEMPT, StopWhy.MAINTENANCE})
+_STOPPED: Mapping[StopWhy | None, tuple[JobState, Cause]] = {
+    StopWhy.CANCEL: (JobState.CANCELLED, Cause.CANCELLED),
+    StopWhy.MONEY: (JobState.FAILED, Cause.MONEY),
+    StopWhy.DEPENDENCY: (JobState.CANCELLED, Cause.DEPENDENCY_FAILED),
+    StopWhy.SUSPENDED: (JobState.CANCELLED, Cause.STOPPED_BY_CENTRE),
+}
+
+
+def back_off(times: int, *, first: float, most: float = 600.0) -> float:
+    """Return the seconds to wait after so many earlier setbacks: doubled each time, at most ten minutes."""
+    return min(most, first * 2.0 ** min(times, 20))
+
+
+def array_state(counts: Mapping[JobState, int]) -> tuple[JobState, Cause | None]:
+    """Derive the state of an array from how many of its jobs are in which state."""
+    alive = {state for state, count in counts.items() if count and state not in ENDED}
+    ended = {state for state, count in counts.items() if count and state in ENDED}
+    if not alive:
+        if JobState.FAILED in ended:
+            return JobState.FAILED, Cause.ARRAY_PART_FAILED
+        return (JobState.CANCELLED, Cause.CANCELLED) if JobState.CANCELLED in ended else (JobState.SUCCEEDED, Cause.COMPLETED)
+    if ended or alive & {JobState.RUNNING, JobState.FINISHING}:
+        return JobState.RUNNING, None
+    return (JobState.QUEUED, None) if JobState.QUEUED in alive else (JobState.WAITING, None)

@@ -1,0 +1,174 @@
+"""Jobs for doors and other nouns: submit, read, cancel. Everything a tenant reads goes through who is asking."""
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from wutong.centre import service as centre
+from wutong.centre.rules import Run, StopWhy
+from wutong.compute.jobs import moves, store
+from wutong.compute.jobs.logs import LogSource, read_log
+from wutong.compute.jobs.rules import ENDED, Attempt, Cause, Job, JobEvent, JobFilters, JobLimits, JobState, QueuePlace
+from wutong.compute.jobs.secrets import delete_secret, list_secrets, put_secret
+from wutong.compute.jobs.submit import submit_job
+from wutong.identity import service as identity
+from wutong.identity.rules import Permission, Principal, require, require_tenant
+from wutong.kit import clock
+from wutong.kit.errors import NotFound
+from wutong.kit.paging import Page, PageRequest, cut
+
+__all__ = [
+    "JobLimits",
+    "LogSource",
+    "cancel_job",
+    "count_states",
+    "current_run",
+    "delete_secret",
+    "find_job",
+    "get_job",
+    "is_token_alive",
+    "job_events",
+    "list_all_jobs",
+    "list_attempts",
+    "list_jobs",
+    "list_secrets",
+    "log_source",
+    "put_secret",
+    "queue_place",
+    "read_log",
+    "submit_job",
+]
+
+FIRST_PAGE = PageRequest()
+NO_FILTERS = JobFilters()
+
+
+def get_job(session: Session, who: Principal, job_id: str) -> Job:
+    """Return a job of the caller's tenant; raises `NotFound`, also for another tenant's."""
+    found = find_job(session, who, job_id)
+    if found is None:
+        raise NotFound(kind="job", id=job_id)
+    return found
+
+
+def find_job(session: Session, who: Principal, job_id: str) -> Job | None:
+    """Return a job of the caller's tenant, or None."""
+    return store.find_job(session, job_id, tenant_id=require_tenant(who, Permission.JOB_READ))
+
+
+def list_jobs(session: Session, who: Principal, filters: JobFilters = NO_FILTERS, page: PageRequest = FIRST_PAGE) -> Page[Job]:
+    """List the tenant's jobs, newest first; the jobs of an array when its id is the filter's `parent_id`."""
+    return cut(store.list_jobs(session, require_tenant(who, Permission.JOB_READ), filters, page), page)
+
+
+def list_all_jobs(session: Session, who: Principal, filters: JobFilters = NO_FILTERS, page: PageRequest = FIRST_PAGE) -> Page[Job]:
+    """List the jobs of all tenants, for the centre's operators."""
+    require(who, Permission.CENTRE_READ)
+    return cut(store.list_jobs(session, None, filters, page), page)
+
+
+def count_states(session: Session, who: Principal) -> dict[JobState, int]:
+    """Count the unfinished jobs of the tenant by state; of all tenants for the centre's people without a tenant."""
+    if who.tenant_id is None:
+        require(who, Permission.CENTRE_READ)
+        return store.count_states(session, None)
+    return store.count_states(session, require_tenant(who, Permission.JOB_READ))
+
+
+def list_attempts(session: Session, who: Principal, job_id: str) -> list[Attempt]:
+    """Return a job's attempts, first one first."""
+    return store.attempts_of(session, get_job(session, who, job_id).id)
+
+
+def job_events(session: Session, who: Principal, job_id: str, *, after: int = 0, limit: int = 500) -> list[JobEvent]:
+    """Return what happened to a job, in order, after the event with this id."""
+    return store.events_of(session, get_job(session, who, job_id).id, after=after, limit=limit)
+
+
+def current_run(session: Session, who: Principal, job_id: str) -> Run | None:
+    """Return the centre's run of the job's latest attempt, None before the first; doors pass it to `centre.look_at_queue`."""
+    attempts = list_attempts(session, who, job_id)
+    return centre.find_run(session, attempts[-1].run_name) if attempts else None
+
+
+def queue_place(session: Session, who: Principal, job_id: str) -> QueuePlace:
+    """Say where a job stands and what it waits for, as last seen."""
+    job = get_job(session, who, job_id)
+    if job.state is JobState.WAITING and job.wait_reason is not None:
+        return QueuePlace(None, job.detail or _WAITS[job.wait_reason])
+    if job.state is not JobState.QUEUED:
+        return QueuePlace(None, "")
+    run = current_run(session, who, job_id)
+    if run is None or run.waiting_for is None:
+        return QueuePlace(None, "It is on its way to the machines.")
+    return QueuePlace(run.position, run.waiting_for)
+
+
+_WAITS = {
+    "dependencies": "The jobs it comes after have not ended yet.",
+    "preparing": "Its code, data and environment are being prepared.",
+    "money": "There is no money for it now. Top up, or raise the budget.",
+    "array_limit": "As many jobs of its array are under way as it allows.",
+    "retry_later": "Its last attempt ended early; it will be tried again soon.",
+}
+
+
+def cancel_job(session: Session, who: Principal, job_id: str) -> Job:
+    """Cancel a job, or all jobs of an array; one that has ended stays as it ended. One's own needs job.submit, another person's job.manage."""
+    tenant_id = require_tenant(who, Permission.JOB_SUBMIT)
+    locked = store.lock_jobs(session, [job_id])
+    job = locked.get(job_id)
+    if job is None or job.tenant_id != tenant_id:
+        raise NotFound(kind="job", id=job_id)
+    if job.person_id != who.person_id:
+        require(who, Permission.JOB_MANAGE)
+    if job.ended:
+        return job
+    identity.audit(session, who, "job.cancel", kind="job", id=job.id, tenant_id=tenant_id, before={"state": job.state})
+    if job.array_size is None:
+        return _cancel_one(session, job, by=who.name, follow=True)
+    _ask_stop(session, job, by=who.name)
+    for child in store.lock_jobs(session, store.children_ids(session, job.id, states=moves.ALIVE)).values():
+        _cancel_one(session, child, by=who.name, follow=False)
+    moves.follow_array(session, job.id)
+    return get_job(session, replace(who, scopes=None), job_id)
+
+
+def _cancel_one(session: Session, job: Job, *, by: str, follow: bool) -> Job:
+    if job.ended or job.state is JobState.FINISHING:
+        return job
+    if job.state is JobState.WAITING:
+        return moves.end(session, job, JobState.CANCELLED, cause=Cause.CANCELLED, detail=f"Cancelled by {by}.", by=by, follow=follow, at_once=True)
+    asked = _ask_stop(session, job, by=by)
+    if asked is not job:
+        centre.request_stop(session, store.attempts_of(session, job.id)[-1].run_name, why=StopWhy.CANCEL)
+    return asked
+
+
+def _ask_stop(session: Session, job: Job, *, by: str) -> Job:
+    if job.stop_why is not None:
+        return job
+    asked = moves.set_fields(session, job, {"stop_why": StopWhy.CANCEL, "stop_asked_at": clock.now()})
+    moves.note(session, asked, "cancel_asked", by=by)
+    return asked
+
+
+def log_source(session: Session, who: Principal, job_id: str, *, attempt: int | None = None) -> LogSource:
+    """Find out where the log of an attempt is (the latest by default); read it with `read_log` after the transaction has ended."""
+    job = get_job(session, who, job_id)
+    attempts = store.attempts_of(session, job.id)
+    if not attempts and attempt is None:
+        return LogSource(None, None, ended=job.ended)
+    chosen = attempts[-1] if attempt is None and attempts else next((each for each in attempts if each.number == attempt), None)
+    if chosen is None:
+        raise NotFound(kind="attempt", id=f"{attempt} of job {job_id}")
+    return LogSource(chosen, centre.find_run(session, chosen.run_name), ended=job.ended)
+
+
+def is_token_alive(session: Session, run_name: str) -> bool:
+    """Tell whether the run that a job token was made for is the present attempt of a job that has not ended: its token dies with it."""
+    attempt = store.attempts_by_name(session, [run_name]).get(run_name)
+    if attempt is None or attempt.ended_at is not None:
+        return False
+    job = store.find_job(session, attempt.job_id, tenant_id=None)
+    return job is not None and job.state not in ENDED and job.attempt == attempt.number

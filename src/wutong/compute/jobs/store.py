@@ -1,0 +1,223 @@
+"""All SQL of jobs, their attempts and history. Rows come back as the plain types of `rules`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from wutong.centre.rules import EndReason, StopWhy
+from wutong.compute.jobs import requests
+from wutong.compute.jobs.rules import ENDED, Attempt, Cause, Input, Job, JobEvent, JobFilters, JobState, WaitReason
+from wutong.compute.jobs.tables import AttemptRow, JobAfterRow, JobEventRow, JobKeyRow, JobRow
+from wutong.kit.paging import PageRequest
+
+JOB: Any = JobRow.__table__
+ATTEMPT: Any = AttemptRow.__table__
+EVENT: Any = JobEventRow.__table__
+KEY: Any = JobKeyRow.__table__
+AFTER: Any = JobAfterRow.__table__
+
+DUE_REASONS = (WaitReason.PREPARING.value, WaitReason.RETRY_LATER.value, WaitReason.MONEY.value)
+
+
+def to_job(row: RowMapping) -> Job:
+    """Make the plain type of a row."""
+    data: dict[str, Any] = dict(row)
+    data["state"] = JobState(data["state"])
+    data["wait_reason"] = WaitReason(data["wait_reason"]) if data["wait_reason"] else None
+    data["reason"] = Cause(data["reason"]) if data["reason"] else None
+    data["outcome"] = JobState(data["outcome"]) if data["outcome"] else None
+    data["stop_why"] = StopWhy(data["stop_why"]) if data["stop_why"] else None
+    data["request"] = requests.from_json(data["request"])
+    data["inputs"] = tuple(Input(**item) for item in data["inputs"])
+    return Job(**data)
+
+
+def to_row(job: Job) -> dict[str, Any]:
+    """Make the row of a plain job."""
+    row = {column.name: getattr(job, column.name) for column in JOB.columns}
+    row["request"] = requests.to_json(job.request)
+    row["inputs"] = [asdict(item) for item in job.inputs]
+    row["metrics"], row["labels"] = dict(job.metrics), dict(job.labels)
+    return row
+
+
+def to_attempt(row: RowMapping) -> Attempt:
+    """Make the plain type of a row."""
+    data: dict[str, Any] = dict(row)
+    data["reason"] = EndReason(data["reason"]) if data["reason"] else None
+    return Attempt(**data)
+
+
+def add_jobs(session: Session, jobs: Sequence[Job]) -> None:
+    """Write new jobs, in one statement."""
+    session.execute(insert(JOB), [to_row(job) for job in jobs])
+
+
+def find_job(session: Session, job_id: str, *, tenant_id: str | None, lock: bool = False) -> Job | None:
+    """Return a job of a tenant (of any with None, for loops), locked to the end of the transaction when asked."""
+    query = select(JOB).where(JOB.c.id == job_id)
+    if tenant_id is not None:
+        query = query.where(JOB.c.tenant_id == tenant_id)
+    row = session.execute(query.with_for_update(key_share=True) if lock else query).mappings().first()
+    return None if row is None else to_job(row)
+
+
+def lock_jobs(session: Session, ids: Iterable[str]) -> dict[str, Job]:
+    """Lock jobs, and first the arrays they are part of, family by family, so that two who lock several never wait for each other."""
+    wanted = sorted(set(ids))
+    parents = select(JOB.c.parent_id).where(JOB.c.id.in_(wanted), JOB.c.parent_id.is_not(None))
+    query = select(JOB).where(or_(JOB.c.id.in_(wanted), JOB.c.id.in_(parents)))
+    query = query.order_by(func.coalesce(JOB.c.parent_id, JOB.c.id), JOB.c.parent_id.is_not(None), JOB.c.id).with_for_update(key_share=True)
+    found = {row["id"]: to_job(row) for row in session.execute(query).mappings()}
+    return {job_id: found[job_id] for job_id in wanted if job_id in found}
+
+
+def share_jobs(session: Session, tenant_id: str, ids: Sequence[str]) -> dict[str, Job]:
+    """Read jobs of a tenant so that none of them can end before this transaction does."""
+    query = select(JOB).where(JOB.c.id.in_(sorted(ids)), JOB.c.tenant_id == tenant_id).order_by(JOB.c.id).with_for_update(read=True)
+    return {row["id"]: to_job(row) for row in session.execute(query).mappings()}
+
+
+def update_job(session: Session, job: Job, values: Mapping[str, Any]) -> bool:
+    """Change a job that still stands where we saw it; False when somebody else moved it."""
+    guarded = update(JOB).where(JOB.c.id == job.id, JOB.c.state == job.state, JOB.c.attempt == job.attempt).values(**values)
+    return bool(session.execute(guarded).rowcount == 1)  # type: ignore[attr-defined]
+
+
+def list_jobs(session: Session, tenant_id: str | None, filters: JobFilters, page: PageRequest) -> list[Job]:
+    """Return `limit` + 1 jobs, newest first; children of arrays only when their parent is asked for, by index."""
+    query = select(JOB)
+    if tenant_id is not None:
+        query = query.where(JOB.c.tenant_id == tenant_id)
+    query = query.where(JOB.c.parent_id.is_(None) if filters.parent_id is None else JOB.c.parent_id == filters.parent_id)
+    if filters.states:
+        query = query.where(JOB.c.state.in_(sorted(filters.states)))
+    if filters.person_id is not None:
+        query = query.where(JOB.c.person_id == filters.person_id)
+    if filters.text:
+        query = query.where(JOB.c.name.icontains(filters.text, autoescape=True))
+    if filters.label is not None:
+        query = query.where(JOB.c.labels.contains(dict([filters.label])))
+    if filters.since is not None:
+        query = query.where(JOB.c.created_at >= filters.since)
+    if page.after is not None:
+        query = query.where(JOB.c.id < page.after)
+    return [to_job(row) for row in session.execute(query.order_by(JOB.c.id.desc()).limit(page.limit + 1)).mappings()]
+
+
+def count_states(session: Session, tenant_id: str | None) -> dict[JobState, int]:
+    """Count unfinished jobs by state."""
+    query = select(JOB.c.state, func.count()).where(JOB.c.ended_at.is_(None), JOB.c.array_size.is_(None)).group_by(JOB.c.state)
+    if tenant_id is not None:
+        query = query.where(JOB.c.tenant_id == tenant_id)
+    return {JobState(state): count for state, count in session.execute(query)}
+
+
+def count_open(session: Session, tenant_id: str) -> int:
+    """Count a tenant's unfinished jobs."""
+    return session.scalar(select(func.count()).select_from(JOB).where(JOB.c.tenant_id == tenant_id, JOB.c.ended_at.is_(None))) or 0
+
+
+def due_ids(session: Session, now: datetime, limit: int) -> list[str]:
+    """Return the waiting jobs that can be looked at now, longest due first."""
+    query = select(JOB.c.id).where(JOB.c.state == "waiting", JOB.c.wait_reason.in_(DUE_REASONS), JOB.c.next_at <= now)
+    return list(session.scalars(query.order_by(JOB.c.next_at).limit(limit)))
+
+
+def finishing(session: Session, now: datetime, limit: int) -> list[Job]:
+    """Return the jobs whose outputs can be gathered now."""
+    query = select(JOB).where(JOB.c.state == "finishing", JOB.c.next_at <= now).order_by(JOB.c.next_at).limit(limit)
+    return [to_job(row) for row in session.execute(query).mappings()]
+
+
+def children_ids(session: Session, parent_id: str, *, states: Sequence[str], wait_reason: str | None = None, limit: int | None = None) -> list[str]:
+    """Return children of an array in some states, by index."""
+    query = select(JOB.c.id).where(JOB.c.parent_id == parent_id, JOB.c.state.in_(states))
+    if wait_reason is not None:
+        query = query.where(JOB.c.wait_reason == wait_reason)
+    return list(session.scalars(query.order_by(JOB.c.array_index).limit(limit)))
+
+
+def count_children(session: Session, parent_id: str) -> dict[tuple[JobState, WaitReason | None], int]:
+    """Count the children of an array by state and by what they wait for."""
+    query = select(JOB.c.state, JOB.c.wait_reason, func.count()).where(JOB.c.parent_id == parent_id).group_by(JOB.c.state, JOB.c.wait_reason)
+    return {(JobState(state), WaitReason(why) if why else None): count for state, why, count in session.execute(query)}
+
+
+def add_after(session: Session, job_id: str, after: Sequence[str]) -> None:
+    """Write what a job waits for."""
+    session.execute(insert(AFTER), [{"job_id": job_id, "after_id": other} for other in after])
+
+
+def waiting_on(session: Session, job_id: str) -> list[str]:
+    """Return the jobs that wait for this one."""
+    query = select(AFTER.c.job_id).join(JOB, JOB.c.id == AFTER.c.job_id).where(AFTER.c.after_id == job_id)
+    query = query.where(JOB.c.state == "waiting", JOB.c.wait_reason == "dependencies")
+    return list(session.scalars(query.order_by(JOB.c.id)))
+
+
+def unmet(session: Session, job_id: str) -> int:
+    """Count the jobs this one waits for that have not succeeded."""
+    query = select(func.count()).select_from(AFTER).join(JOB, JOB.c.id == AFTER.c.after_id)
+    return session.scalar(query.where(AFTER.c.job_id == job_id, JOB.c.state != "succeeded")) or 0
+
+
+def claim_key(session: Session, tenant_id: str, key: str, *, job_id: str, digest: str, at: datetime) -> tuple[str, str] | None:
+    """Claim an idempotency key for a job; returns the earlier (job id, digest) when it was used. Waits for whoever is claiming it right now."""
+    row = {"tenant_id": tenant_id, "key": key, "job_id": job_id, "digest": digest, "created_at": at}
+    if session.execute(pg_insert(KEY).values(row).on_conflict_do_nothing().returning(KEY.c.job_id)).first() is not None:
+        return None
+    found = session.execute(select(KEY.c.job_id, KEY.c.digest).where(KEY.c.tenant_id == tenant_id, KEY.c.key == key)).one()
+    return found.job_id, found.digest
+
+
+def add_attempts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write new attempts, in one statement."""
+    empty = {"reason": None, "detail": "", "exit_code": None, "restart": 0, "ours": False, "started_at": None, "ended_at": None, "log_kept_at": None}
+    session.execute(insert(ATTEMPT), [{**empty, **row} for row in rows])
+
+
+def update_attempt(session: Session, run_name: str, values: Mapping[str, Any]) -> None:
+    """Change an attempt."""
+    session.execute(update(ATTEMPT).where(ATTEMPT.c.run_name == run_name).values(**values))
+
+
+def attempts_of(session: Session, job_id: str) -> list[Attempt]:
+    """Return a job's attempts, first one first."""
+    query = select(ATTEMPT).where(ATTEMPT.c.job_id == job_id).order_by(ATTEMPT.c.number)
+    return [to_attempt(row) for row in session.execute(query).mappings()]
+
+
+def present_runs(session: Session, ids: Iterable[str]) -> dict[str, str]:
+    """Return the run names of jobs' present attempts, by job."""
+    query = select(JOB.c.id, ATTEMPT.c.run_name).join(ATTEMPT, (ATTEMPT.c.job_id == JOB.c.id) & (ATTEMPT.c.number == JOB.c.attempt))
+    return {row.id: row.run_name for row in session.execute(query.where(JOB.c.id.in_(sorted(ids))))}
+
+
+def attempts_by_name(session: Session, names: Iterable[str]) -> dict[str, Attempt]:
+    """Return attempts by the names of their runs."""
+    query = select(ATTEMPT).where(ATTEMPT.c.run_name.in_(sorted(set(names))))
+    return {row["run_name"]: to_attempt(row) for row in session.execute(query).mappings()}
+
+
+def attempts_to_keep(session: Session, limit: int) -> list[Attempt]:
+    """Return ended attempts of ended jobs whose log is not kept yet: nothing needs their run any more."""
+    query = select(ATTEMPT).join(JOB, JOB.c.id == ATTEMPT.c.job_id)
+    query = query.where(ATTEMPT.c.log_kept_at.is_(None), ATTEMPT.c.ended_at.is_not(None), JOB.c.state.in_(sorted(ENDED)))
+    return [to_attempt(row) for row in session.execute(query.order_by(ATTEMPT.c.ended_at).limit(limit)).mappings()]
+
+
+def add_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append lines of history, in one statement."""
+    session.execute(insert(EVENT), list(rows))
+
+
+def events_of(session: Session, job_id: str, *, after: int, limit: int) -> list[JobEvent]:
+    """Return a job's history in order, after the line with this id."""
+    query = select(EVENT).where(EVENT.c.job_id == job_id, EVENT.c.id > after).order_by(EVENT.c.id).limit(limit)
+    return [JobEvent(**{**row, "state": JobState(row["state"])}) for row in session.execute(query).mappings()]

@@ -1,0 +1,225 @@
+"""Accepts jobs: one transaction writes the job, the hold on its money and the wish to start it, or refuses with what would work.
+
+The order of statements matters: the idempotency key first (a repeat waits there for the first), the tenant's balance last (it is the row that
+many submissions of one tenant share).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from wutong.centre import service as centre
+from wutong.centre.rules import Flavour
+from wutong.compute.billing import service as billing
+from wutong.compute.environments import service as environments
+from wutong.compute.environments.rules import Environment
+from wutong.compute.jobs import moves, requests, secrets, store
+from wutong.compute.jobs.launch import is_prepared, request_attempt
+from wutong.compute.jobs.requests import ArraySpec, DataMount, JobRequest
+from wutong.compute.jobs.rules import Input, Job, JobLimits, JobState, KeyReused, NoSuchInput, TooManyJobs, WaitReason
+from wutong.hub import service as hub
+from wutong.hub.rules import NoSuchVersion, RepoKind
+from wutong.identity import service as identity
+from wutong.identity.rules import Permission, Principal, require_tenant
+from wutong.kit import clock, ids
+from wutong.kit.database import notify
+from wutong.kit.errors import Invalid, NotFound
+
+MAX_KEY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """What was found for a request: all of it exists and is the tenant's to use."""
+
+    tenant_id: str
+    person_id: str
+    request: JobRequest
+    flavour: Flavour
+    environment: Environment
+    inputs: tuple[Input, ...]
+    array: ArraySpec | None
+    unmet: bool
+    at: datetime
+
+
+def submit_job(session: Session, who: Principal, request: JobRequest, *, limits: JobLimits, idempotency_key: str | None = None) -> Job:
+    """Accept a job, or an array of jobs (its parent is returned).
+
+    The same key of the same tenant with the same request returns the first job, also while that is still being accepted; with another
+    request it raises `KeyReused`. Raises `Invalid`, `Impossible`, `NoSuchFlavour`, `NoSuchEnvironment`, `NoSuchInput`, `NoSuchSecret`,
+    `NotIsolated`, `CannotAfford`, `TooManyJobs`, each with what would work.
+    """
+    tenant_id = require_tenant(who, Permission.JOB_SUBMIT)
+    requests.check(request)
+    job_id = ids.new_id("job")
+    if idempotency_key is not None:
+        earlier = _claim(session, tenant_id, idempotency_key, job_id, request)
+        if earlier is not None:
+            return earlier
+    accepted = _find_all(session, who, tenant_id, request)
+    prepared = not accepted.unmet and is_prepared(session, accepted.inputs, accepted.environment, accepted.flavour.engine, limits)
+    if accepted.array is None:
+        job = _accept_one(session, who, job_id, accepted, limits, prepared=prepared)
+    else:
+        job = _accept_array(session, who, job_id, accepted, accepted.array, limits)
+    notify(session, moves.CHANNEL)
+    return job
+
+
+def _claim(session: Session, tenant_id: str, key: str, job_id: str, request: JobRequest) -> Job | None:
+    if not 1 <= len(key) <= MAX_KEY or not key.isprintable():
+        raise Invalid(field="Idempotency-Key", reason=f"Use a key of 1 to {MAX_KEY} visible characters, such as a UUID.")
+    digest = requests.digest(request)
+    earlier = store.claim_key(session, tenant_id, key, job_id=job_id, digest=digest, at=clock.now())
+    if earlier is None:
+        return None
+    if earlier[1] != digest:
+        raise KeyReused(key=key, job_id=earlier[0])
+    return store.find_job(session, earlier[0], tenant_id=tenant_id)
+
+
+def _find_all(session: Session, who: Principal, tenant_id: str, request: JobRequest) -> _Accepted:
+    flavour = centre.get_flavour(session, request.flavour)
+    centre.check_possible(session, flavour=request.flavour, nodes=request.nodes, time_limit_s=request.time_limit_s)
+    environment = environments.environment_for_job(session, tenant_id, request.environment)
+    if request.secrets:
+        secrets.check_known(session, tenant_id, request.secrets)
+    inputs = tuple(_find_inputs(session, who, request))
+    unmet = _check_after(session, tenant_id, request.after)
+    array = requests.parse_array(request.array)
+    return _Accepted(tenant_id, who.person_id, request, flavour, environment, inputs, array, unmet, clock.now())
+
+
+def _find_inputs(session: Session, who: Principal, request: JobRequest) -> list[Input]:
+    wanted: list[tuple[str, RepoKind, DataMount]] = [("datasets", RepoKind.DATASET, mount) for mount in request.datasets]
+    wanted += [("models", RepoKind.MODEL, mount) for mount in request.models]
+    if request.code is not None:
+        wanted.append(("code", RepoKind.CODE, DataMount(request.code, "code")))
+    found = []
+    for field, kind, mount in wanted:
+        try:
+            version = hub.resolve(session, who, kind, mount.ref)
+        except (NoSuchVersion, Invalid):
+            raise NoSuchInput(field=field, kind=kind.value, ref=mount.ref) from None
+        found.append(Input(kind.value, f"{mount.ref.partition('@')[0]}@{version.number}", version.id, version.digest, requests.mount_name(mount)))
+    return found
+
+
+def _check_after(session: Session, tenant_id: str, after: Sequence[str]) -> bool:
+    """Tell whether something is still to be waited for; what is waited for cannot end before this job is accepted."""
+    if not after:
+        return False
+    found = store.share_jobs(session, tenant_id, after)
+    for job_id in after:
+        if job_id not in found:
+            raise NotFound(kind="job", id=job_id)
+        if found[job_id].ended and found[job_id].state is not JobState.SUCCEEDED:
+            sentence = f"Job {job_id} ended as {found[job_id].state}, so this one could never run. Name jobs that can still succeed."
+            raise Invalid(field="after", reason=sentence)
+    return any(not job.ended for job in found.values())
+
+
+def _new_job(job_id: str, accepted: _Accepted, *, wait_reason: WaitReason | None) -> Job:
+    request, flavour = accepted.request, accepted.flavour
+    return Job(
+        id=job_id,
+        tenant_id=accepted.tenant_id,
+        person_id=accepted.person_id,
+        name=request.name,
+        state=JobState.WAITING if wait_reason else JobState.QUEUED,
+        wait_reason=wait_reason,
+        reason=None,
+        detail="",
+        request=request,
+        flavour=flavour.name,
+        pool=flavour.pool,
+        cards=flavour.cards * request.nodes,
+        environment_id=accepted.environment.id,
+        inputs=accepted.inputs,
+        attempt=0 if wait_reason else 1,
+        tries_used=0,
+        free_used=0,
+        setbacks=0,
+        next_at=accepted.at,
+        parent_id=None,
+        array_index=None,
+        array_size=None,
+        array_limit=None,
+        outcome=None,
+        stop_why=None,
+        stop_asked_at=None,
+        resume_from=None,
+        output_repo_id=None,
+        output_version_id=None,
+        metrics={},
+        labels=request.labels,
+        created_at=accepted.at,
+        started_at=None,
+        ended_at=None,
+    )
+
+
+def _accept_one(session: Session, who: Principal, job_id: str, accepted: _Accepted, limits: JobLimits, *, prepared: bool) -> Job:
+    wait_reason = WaitReason.DEPENDENCIES if accepted.unmet else None if prepared else WaitReason.PREPARING
+    job = _new_job(job_id, accepted, wait_reason=wait_reason)
+    _write(session, who, [job], accepted, limits)
+    name = request_attempt(session, job, 1, accepted.flavour, limits) if prepared else None
+    _hold(session, [job], accepted.flavour, limits)
+    if name is not None:
+        billing.register_run(session, run_name=name, job_id=job.id, attempt=1)
+    return job
+
+
+def _accept_array(session: Session, who: Principal, job_id: str, accepted: _Accepted, array: ArraySpec, limits: JobLimits) -> Job:
+    """Accept the parent and a child for each index; those that may be under way at once go to the preparer, the others wait for them."""
+    first = WaitReason.DEPENDENCIES if accepted.unmet else WaitReason.PREPARING
+    later = WaitReason.DEPENDENCIES if accepted.unmet else WaitReason.ARRAY_LIMIT
+    plain = _new_job(job_id, accepted, wait_reason=first)
+    parent = replace(plain, wait_reason=WaitReason.DEPENDENCIES if accepted.unmet else None, array_size=len(array.indices), array_limit=array.at_once)
+    children = [
+        replace(plain, id=ids.new_id("job"), parent_id=job_id, array_index=index, wait_reason=first if number < array.at_once else later)
+        for number, index in enumerate(array.indices)
+    ]
+    _write(session, who, [parent, *children], accepted, limits)
+    _hold(session, children, accepted.flavour, limits)
+    return parent
+
+
+def _write(session: Session, who: Principal, jobs: Sequence[Job], accepted: _Accepted, limits: JobLimits) -> None:
+    store.add_jobs(session, jobs)
+    _check_open(session, accepted.tenant_id, len(jobs), limits)
+    store.add_events(session, [moves.event(job, "accepted", at=accepted.at, by=who.name) for job in jobs])
+    if accepted.unmet:
+        store.add_after(session, jobs[0].id, accepted.request.after)
+    for item in accepted.inputs:
+        hub.pin(session, item.version_id, jobs[0].id)
+    after = {"name": jobs[0].name, "flavour": jobs[0].flavour, "jobs": len(jobs)}
+    identity.audit(session, who, "job.submit", kind="job", id=jobs[0].id, tenant_id=accepted.tenant_id, after=after)
+
+
+def _check_open(session: Session, tenant_id: str, new: int, limits: JobLimits) -> None:
+    open_now = store.count_open(session, tenant_id)
+    if open_now > limits.open_jobs:
+        raise TooManyJobs(open=open_now - new, limit=limits.open_jobs)
+
+
+def _hold(session: Session, jobs: Sequence[Job], flavour: Flavour, limits: JobLimits) -> None:
+    """Hold the money of jobs: last, because the balance is the row that others wait for."""
+    for job in jobs:
+        checkpoint = job.request.checkpoint
+        billing.hold_for_job(
+            session,
+            tenant_id=job.tenant_id,
+            person_id=job.person_id,
+            job_id=job.id,
+            job_name=job.name,
+            flavour=flavour,
+            cards=job.cards,
+            time_limit_s=job.request.time_limit_s,
+            checkpoint_signal=None if checkpoint is None else checkpoint.signal,
+            at=job.created_at,
+            hold_s=limits.hold_s,
+        )
