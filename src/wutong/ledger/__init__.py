@@ -1,1 +1,1 @@
-"""Money: double entry in integer fen and card-seconds, holds, restricted credit, statements. It knows accounts and causes, and nothing of machines."""
+"""Money: double entry in integer fen and card-seconds, holds, restricted credit, statements. It knows causes, and nothing of machines."""

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 from wutong.kit import clock
 from wutong.kit.errors import Invalid
 from wutong.kit.ids import new_id
-from wutong.ledger import store
-from wutong.ledger.rules import AccountKey, AccountKind, Credit, KeyReused, Terms, Transfer, TransferKind, insufficient
+from wutong.ledger import credit_store, store
+from wutong.ledger.rules import AccountKey, AccountKind, Credit, KeyReused, Terms, Transfer, TransferKind
+from wutong.ledger.splits import insufficient
 from wutong.ledger.store import Entry
 
 _BATCH = 100
@@ -25,9 +26,9 @@ def grant_credit(session: Session, *, tenant_id: str, payer: AccountKey, amount:
     if payer.unit != unit:
         raise ValueError("a credit is paid in its own unit")
     credit = Credit(new_id("crd"), tenant_id, label, unit, amount, 0, terms)
-    seen = store.find_credit_by_key(session, key)
-    if seen or not store.insert_credit(session, credit, payer, key):
-        return _same(seen or store.get_credit_by_key(session, key), credit, key)
+    seen = credit_store.find_credit_by_key(session, key)
+    if seen or not credit_store.insert_credit(session, credit, payer, key):
+        return _same(seen or credit_store.get_credit_by_key(session, key), credit, key)
     granted = Transfer(
         key=f"grant:{key}",
         from_account=payer,
@@ -44,13 +45,13 @@ def grant_credit(session: Session, *, tenant_id: str, payer: AccountKey, amount:
         raise insufficient(amount, outcome.short.has, unit)
     if not outcome.done:
         raise KeyReused(key=key)
-    return store.get_credit_by_key(session, key)
+    return credit_store.get_credit_by_key(session, key)
 
 
 def expire_credits(session: Session, now: datetime | None = None) -> int:
     """Give back what is left of credits past their validity, a batch at a time; what is held stays until it is released. Returns how many moved."""
     moved = 0
-    for due in store.take_due_credits(session, now or clock.now(), _BATCH):
+    for due in credit_store.take_due_credits(session, now or clock.now(), _BATCH):
         if due.free:
             expired = Transfer(
                 key=f"expiry:{due.id}/{due.expiries + 1}",
@@ -65,7 +66,7 @@ def expire_credits(session: Session, now: datetime | None = None) -> int:
             )
             if not store.apply(session, [Entry(expired)]).done:
                 continue
-        store.mark_expired(session, due.id, closed_at=None if due.held else clock.now())
+        credit_store.mark_expired(session, due.id, closed_at=None if due.held else clock.now())
         moved += 1
     return moved
 

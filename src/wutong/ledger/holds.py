@@ -12,6 +12,7 @@ from wutong.ledger import payments, splits, store
 from wutong.ledger.rules import (
     CENTRE,
     FEN,
+    HOLD_MOVES,
     AccountKey,
     AccountKind,
     Captured,
@@ -24,7 +25,6 @@ from wutong.ledger.rules import (
     Purpose,
     Transfer,
     TransferKind,
-    insufficient,
 )
 from wutong.ledger.store import Entry, HoldView
 
@@ -40,7 +40,10 @@ def place_hold(
     cause_kind: str,
     cause_id: str,
 ) -> Hold:
-    """Set money aside from fitting credits (the earliest to expire first), then cash. Raises `InsufficientFunds`; the same key gives the same hold."""
+    """Set money aside from fitting credits (the earliest to expire first), then cash; the same key gives the same hold.
+
+    Raises `InsufficientFunds`, also when another one was quicker to the last fen.
+    """
     _refuse_nothing(amount)
     about = purpose or Purpose()
 
@@ -50,7 +53,7 @@ def place_hold(
         sources = splits.wallet_sources(store.read_wallet(session, tenant_id, unit), about, clock.now())
         takes, left = splits.allot(amount, amount, sources)
         if left:
-            raise insufficient(amount, splits.most(sources), unit)
+            raise splits.insufficient(amount, splits.most(sources), unit)
         place = store.hold_place(key, tenant_id, unit, amount, about, (cause_kind, cause_id))
         entries = _takes(takes, tenant_id, unit, f"hold:{key}/1", (cause_kind, cause_id))
         outcome = store.apply(session, entries, hold=place, parts=_parts(takes, sources, tenant_id, unit))
@@ -60,12 +63,15 @@ def place_hold(
 
 
 def extend_hold(session: Session, key: str, *, to_amount: int) -> Hold:
-    """Set more aside until `to_amount` is held in all; a smaller amount changes nothing. Raises `InsufficientFunds`, and `HoldClosed` after release."""
+    """Set more aside until `to_amount` is held in all; a smaller amount changes nothing.
+
+    Raises `InsufficientFunds`, and `HoldClosed` after release.
+    """
     _refuse_nothing(to_amount)
 
     def attempt() -> Hold | None:
         hold = _get(session, key, lock=True).hold
-        if hold.state is not HoldState.OPEN:
+        if HoldState.OPEN not in HOLD_MOVES[hold.state]:
             raise HoldClosed(reason=f"The hold {key} was released. Place a new one.")
         need = to_amount - hold.remaining
         if need <= 0:
@@ -73,7 +79,7 @@ def extend_hold(session: Session, key: str, *, to_amount: int) -> Hold:
         sources = splits.wallet_sources(store.read_wallet(session, hold.tenant_id, hold.unit), hold.purpose, clock.now(), hold)
         takes, left = splits.allot(need, hold.charged + to_amount, sources)
         if left:
-            raise insufficient(need, need - left, hold.unit)
+            raise splits.insufficient(need, need - left, hold.unit)
         entries = _takes(takes, hold.tenant_id, hold.unit, f"hold:{key}/{hold.steps + 1}", (hold.cause_kind, hold.cause_id))
         parts = _parts(takes, sources, hold.tenant_id, hold.unit, first=len(hold.sources))
         outcome = store.apply(session, entries, hold={"id": hold.id, "move": HoldState.OPEN.value}, parts=parts)
@@ -94,7 +100,7 @@ def capture(
     cause_id: str,
     to: AccountKey | None = None,
 ) -> Captured:
-    """Charge usage that happened: out of the hold by its sources' shares, beyond it out of free cash, and beyond that into debt. Never refused for money.
+    """Charge usage that happened: out of the hold by its sources' shares, beyond it out of free cash, and beyond that into debt.
 
     Repeating `transfer_key` gives the first result. Card-seconds cannot be owed: charging more of them than the hold has raises `Invalid`.
     """
@@ -136,7 +142,7 @@ def release_hold(session: Session, key: str) -> Hold:
 
     def attempt() -> Hold | None:
         hold = _get(session, key, lock=True).hold
-        if hold.state is HoldState.RELEASED:
+        if HoldState.RELEASED not in HOLD_MOVES[hold.state]:
             return hold
         entries = [
             Entry(

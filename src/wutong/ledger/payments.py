@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wutong.kit import clock
 from wutong.kit.errors import Invalid, NotFound
-from wutong.ledger import store
+from wutong.ledger import credit_store, store
 from wutong.ledger.rules import (
     CENTRE,
     FEN,
@@ -21,8 +21,8 @@ from wutong.ledger.rules import (
     Posted,
     Transfer,
     TransferKind,
-    insufficient,
 )
+from wutong.ledger.splits import insufficient
 from wutong.ledger.store import Entry, Leg
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ def reverse(session: Session, key: str, *, new_key: str, reason: str, who_name: 
 
     done = until_done(attempt)
     if done:
-        store.reopen_credits(session, new_key)
+        credit_store.reopen_credits(session, new_key)
     return done
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from wutong.kit.errors import Conflict, NotFound, Problem
-from wutong.kit.money import format_fen
 
 CENTRE = "centre"
 FEN = "fen"
@@ -63,7 +62,7 @@ HOLD_MOVES: dict[HoldState, frozenset[HoldState]] = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class AccountKey:
-    """Names an account. `owner` is a tenant id or `centre`; `unit` is `fen` or `card_second:<accelerator>`; `label` tells apart accounts of one kind."""
+    """Names an account. `owner` is a tenant id or `centre`; `unit` is `fen` or `card_second:<accelerator>`; `label` tells accounts apart."""
 
     owner: str
     kind: AccountKind
@@ -225,7 +224,10 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One movement between the organisation and the centre. `amount_fen` is signed; `balance_after` is cash + credit + held - debt, in the unit asked for."""
+    """One movement between the organisation and the centre. `amount_fen` is signed.
+
+    `balance_after` is cash + credit + held - debt. Both are in the unit the statement was asked for.
+    """
 
     seq: int
     at: datetime
@@ -301,17 +303,3 @@ class Busy(Conflict):
     """The account moved under our hands too often."""
 
     code = "account_busy"
-
-
-def write_amount(amount: int, unit: str) -> str:
-    """Write an amount for a sentence: yuan, or card-hours of an accelerator."""
-    if unit == FEN:
-        return format_fen(amount)
-    return f"{amount / 3600:.2f} card-hours ({unit.partition(':')[2]})"
-
-
-def insufficient(needed: int, has: int, unit: str) -> InsufficientFunds:
-    """Build the error with its amounts written out, and as numbers for programs."""
-    missing = max(needed - has, 0)
-    words = {"needs": write_amount(needed, unit), "has": write_amount(has, unit), "missing": write_amount(missing, unit)}
-    return InsufficientFunds(**words, needed_amount=needed, available_amount=has, missing_amount=missing, unit=unit)

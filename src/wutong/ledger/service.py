@@ -7,7 +7,7 @@ raises `KeyReused`. A refusal leaves the caller's transaction usable, and nothin
 from sqlalchemy.orm import Session
 
 from wutong.kit import clock
-from wutong.ledger import splits, store
+from wutong.ledger import credit_store, splits, store
 from wutong.ledger.credits import expire_credits, grant_credit
 from wutong.ledger.holds import capture, extend_hold, find_hold, get_hold, place_hold, release_hold
 from wutong.ledger.payments import post, refund, reverse, top_up
@@ -39,7 +39,7 @@ __all__ = [
 def balance(session: Session, tenant_id: str) -> Balance:
     """Tell what an organisation has and owes; credits include packages of card-seconds, each in its unit."""
     wallet = store.read_wallet(session, tenant_id, FEN)
-    return Balance(wallet.cash, store.held_amount(session, tenant_id, FEN), wallet.debt, store.list_credits(session, tenant_id))
+    return Balance(wallet.cash, store.held_amount(session, tenant_id, FEN), wallet.debt, credit_store.list_credits(session, tenant_id))
 
 
 def available(session: Session, tenant_id: str, unit: str = FEN, purpose: Purpose | None = None) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wutong.ledger.rules import Credit, Hold, Purpose
+from wutong.kit.money import format_fen
+from wutong.ledger.rules import FEN, Credit, Hold, InsufficientFunds, Purpose
 
 _CASH = ""
 
@@ -78,3 +79,17 @@ def most(sources: Sequence[Source]) -> int:
         else:
             high = middle - 1
     return low
+
+
+def write_amount(amount: int, unit: str) -> str:
+    """Write an amount for a sentence: yuan, or card-hours of an accelerator."""
+    if unit == FEN:
+        return format_fen(amount)
+    return f"{amount / 3600:.2f} card-hours ({unit.partition(':')[2]})"
+
+
+def insufficient(needed: int, has: int, unit: str) -> InsufficientFunds:
+    """Build the error with its amounts written out, and as numbers for programs."""
+    missing = max(needed - has, 0)
+    words = {"needs": write_amount(needed, unit), "has": write_amount(has, unit), "missing": write_amount(missing, unit)}
+    return InsufficientFunds(**words, needed_amount=needed, available_amount=has, missing_amount=missing, unit=unit)

@@ -13,7 +13,10 @@ from wutong.ledger.rules import FEN, StatementLine
 def statement(
     session: Session, tenant_id: str, *, since: datetime, until: datetime, page: PageRequest | None = None, unit: str = FEN
 ) -> Page[StatementLine]:
-    """List an organisation's movements with `since <= at < until`, oldest first; the cursor carries the running balance, so deep pages cost the same."""
+    """List an organisation's movements with `since <= at < until`, oldest first.
+
+    The cursor carries the running balance, so that deep pages cost the same.
+    """
     request = page or PageRequest()
     after = _read_cursor(request.after) if request.after else None
     lines = reports.statement_lines(session, tenant_id, unit, since=since, until=until, after=after, limit=request.limit + 1)

@@ -24,7 +24,7 @@ class AccountRow(Base):
 
 
 class BalanceRow(Base):
-    """The cached balance of a checked account (an organisation's cash, credit, debt); only transfers change it. `sign` -1: it may only be negative."""
+    """The cached balance of a checked account (an organisation's cash, credit, debt); only transfers change it. `sign` -1: never above 0."""
 
     __tablename__ = "ledger_balance"
     __table_args__ = (CheckConstraint("amount * sign >= 0", name="covered"), {"postgresql_with": {"fillfactor": "50"}})
