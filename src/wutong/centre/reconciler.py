@@ -60,7 +60,7 @@ class Reconciler:
 
     def _follow(self, engine: Engine, contact: Contact) -> bool:
         """Take over what changed in the engine since last time."""
-        name = f"centre.changes:{engine.name}"
+        name = store.changes_cursor(engine.name)
         with self._database.session() as session:
             cursor = cursors.read_text(session, name)
         answer = contact.note(ask(engine.changes, cursor))

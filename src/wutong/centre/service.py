@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from wutong.centre.catalogue.operate import set_flavour_enabled, set_node_state, set_pool_state
 from wutong.centre.catalogue.rules import Capacity, NodeState, PoolCapacity
 from wutong.centre.catalogue.service import (
     add_pool,
@@ -80,5 +81,8 @@ __all__ = [
     "request_stop",
     "run_events_after",
     "seed_local",
+    "set_flavour_enabled",
+    "set_node_state",
+    "set_pool_state",
     "usage_after",
 ]

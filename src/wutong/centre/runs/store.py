@@ -26,6 +26,11 @@ _LIVE = RunRow.phase.in_(("queued", "running"))
 _EVENT_FIELDS = [field.name for field in fields(RunEvent)]
 
 
+def changes_cursor(engine: str) -> str:
+    """Return the name under which the reader of an engine's changes keeps its place."""
+    return f"centre.changes:{engine}"
+
+
 def insert_run(session: Session, run: Run, spec: dict[str, Any]) -> bool:
     """Write a new run; False when its name is taken."""
     row = upsert(RunRow).values(**_plain(run), spec=spec).on_conflict_do_nothing(index_elements=["name"])
