@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +106,7 @@ class Runner:
             thread.start()
         for thread in threads:
             thread.join()
+        self._give_leases_back()
 
     def stop(self) -> None:
         """Ask every loop to end after its present step."""
@@ -135,6 +137,10 @@ class Runner:
                 self._stop.wait(1.0)
             if not worked:
                 wake.wait(loop.rest_s)
+
+    def _give_leases_back(self) -> None:
+        with suppress(Exception), self._database.session() as session:
+            session.execute(delete(LeaseRow).where(LeaseRow.holder == _holder()))
 
     def _listen(self) -> None:
         channels = sorted({channel for loop in self._loops for channel in loop.channels})

@@ -94,6 +94,8 @@ class EmbeddedPostgres:
             done = self._run(self._identity(), "pg_ctl", "stop", "-w", "-t", str(_START_SECONDS), "-m", "fast", "-D", str(self.data))
             if done.returncode != 0 and pgprocess.postmaster(self.data) is not None:
                 raise PostgresFailed(folder=self.folder, why=done.stdout.strip())
+            if not self.sockets.is_relative_to(self.folder):
+                shutil.rmtree(self.sockets, ignore_errors=True)
 
     def is_alive(self) -> bool:
         """Tell whether the server's process runs; costs two reads of /proc."""
