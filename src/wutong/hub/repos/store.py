@@ -1,0 +1,203 @@
+"""All SQL of repositories. A tenant's rows are read with the tenant in the condition, or by an id that a service function has checked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, bindparam, delete, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from wutong.hub.blobs.rules import File
+from wutong.hub.repos.rules import Repo, RepoKind, Version, Visibility
+from wutong.hub.repos.tables import FileRow, PinRow, RepoRow, VersionRow
+
+_FILES = text(
+    """
+    INSERT INTO hub_file (version_id, path, tenant_id, sha256, size_bytes)
+    SELECT :version_id, path, :tenant_id, sha256, size_bytes FROM unnest(:paths, :digests, :sizes) AS given(path, sha256, size_bytes)
+    """
+).bindparams(bindparam("paths", type_=ARRAY(Text)), bindparam("digests", type_=ARRAY(Text)), bindparam("sizes", type_=ARRAY(BigInteger)))
+
+
+def readable(tenant_id: str | None) -> Any:
+    """Return the condition for repositories a tenant may read."""
+    public = RepoRow.visibility == Visibility.PUBLIC
+    return and_(RepoRow.deleted_at.is_(None), or_(RepoRow.tenant_id == tenant_id, public) if tenant_id else public)
+
+
+def add_repo(session: Session, row: dict[str, Any]) -> bool:
+    """Insert a repository; False when the name is taken."""
+    added = session.execute(insert(RepoRow).values(row).on_conflict_do_nothing().returning(RepoRow.id))
+    return added.first() is not None
+
+
+def find_repo(session: Session, tenant_id: str, kind: str, name: str) -> Repo | None:
+    """Return a tenant's own repository by name."""
+    wanted = select(RepoRow).where(RepoRow.tenant_id == tenant_id, RepoRow.kind == kind, RepoRow.name == name, RepoRow.deleted_at.is_(None))
+    row = session.scalar(wanted)
+    return plain_repo(row) if row else None
+
+
+def read_repo(session: Session, tenant_id: str | None, repo_id: str) -> Repo | None:
+    """Return a repository the tenant may read."""
+    row = session.scalar(select(RepoRow).where(RepoRow.id == repo_id, readable(tenant_id)))
+    return plain_repo(row) if row else None
+
+
+def lock_repo(session: Session, tenant_id: str, repo_id: str) -> RepoRow | None:
+    """Return a tenant's own repository, locked: numbers are given out one at a time."""
+    wanted = select(RepoRow).where(RepoRow.id == repo_id, RepoRow.tenant_id == tenant_id, RepoRow.deleted_at.is_(None))
+    return session.execute(wanted.with_for_update(), execution_options={"populate_existing": True}).scalar_one_or_none()
+
+
+def list_repos(session: Session, condition: Any, after: str | None, limit: int) -> list[Repo]:
+    """Return repositories that meet a condition, newest first."""
+    wanted = select(RepoRow).where(condition).order_by(RepoRow.id.desc()).limit(limit)
+    rows = session.scalars(wanted.where(RepoRow.id < after) if after else wanted)
+    return [plain_repo(row) for row in rows]
+
+
+def own(tenant_id: str) -> Any:
+    """Return the condition for a tenant's own repositories."""
+    return and_(RepoRow.tenant_id == tenant_id, RepoRow.deleted_at.is_(None))
+
+
+def public() -> Any:
+    """Return the condition for published repositories."""
+    return and_(RepoRow.visibility == "public", RepoRow.deleted_at.is_(None))
+
+
+def of_kind(kind: str) -> Any:
+    """Return the condition for one kind."""
+    return RepoRow.kind == kind
+
+
+def matching(search: str) -> Any:
+    """Return the condition for a word in name or description."""
+    return or_(RepoRow.name.icontains(search, autoescape=True), RepoRow.description.icontains(search, autoescape=True))
+
+
+def change_repo(session: Session, tenant_id: str, repo_id: str, values: dict[str, Any]) -> None:
+    """Change a tenant's own repository."""
+    session.execute(update(RepoRow).where(RepoRow.id == repo_id, RepoRow.tenant_id == tenant_id).values(values))
+
+
+def newest_version(session: Session, repo_id: str) -> Version | None:
+    """Return the version with the highest number that is not deleted."""
+    wanted = select(VersionRow).where(VersionRow.repo_id == repo_id, VersionRow.deleted_at.is_(None))
+    row = session.scalar(wanted.order_by(VersionRow.number.desc()).limit(1))
+    return plain_version(row) if row else None
+
+
+def numbered_version(session: Session, repo_id: str, number: int) -> Version | None:
+    """Return a version by number unless it is deleted."""
+    row = session.scalar(select(VersionRow).where(VersionRow.repo_id == repo_id, VersionRow.number == number, VersionRow.deleted_at.is_(None)))
+    return plain_version(row) if row else None
+
+
+def read_version(session: Session, tenant_id: str | None, version_id: str) -> Version | None:
+    """Return a version the tenant may read."""
+    row = session.scalar(_version(version_id).where(readable(tenant_id), VersionRow.deleted_at.is_(None)))
+    return plain_version(row) if row else None
+
+
+def lock_version_for_pin(session: Session, version_id: str) -> bool:
+    """Keep a version from being purged to the end of the transaction; False when it is deleted."""
+    wanted = select(VersionRow.id).where(VersionRow.id == version_id, VersionRow.deleted_at.is_(None)).with_for_update(read=True)
+    return session.scalar(wanted) is not None
+
+
+def list_versions(session: Session, repo_id: str, before: int | None, limit: int) -> list[Version]:
+    """Return a repository's versions, newest first."""
+    wanted = select(VersionRow).where(VersionRow.repo_id == repo_id, VersionRow.deleted_at.is_(None))
+    if before is not None:
+        wanted = wanted.where(VersionRow.number < before)
+    return [plain_version(row) for row in session.scalars(wanted.order_by(VersionRow.number.desc()).limit(limit))]
+
+
+def add_version(session: Session, row: VersionRow, files: Sequence[File]) -> Version:
+    """Insert a version with its files."""
+    session.add(row)
+    session.flush()
+    arrays = {"paths": [f.path for f in files], "digests": [f.sha256 for f in files], "sizes": [f.size_bytes for f in files]}
+    session.execute(_FILES, {"version_id": row.id, "tenant_id": row.tenant_id, **arrays})
+    return plain_version(row)
+
+
+def mark_versions_deleted(session: Session, repo_id: str, now: datetime, *, version_id: str | None = None) -> int:
+    """Mark one or all versions of a repository as deleted; returns how many were not yet."""
+    moved = update(VersionRow).where(VersionRow.repo_id == repo_id, VersionRow.deleted_at.is_(None)).values(deleted_at=now)
+    if version_id:
+        moved = moved.where(VersionRow.id == version_id)
+    return len(session.execute(moved.returning(VersionRow.id)).all())
+
+
+def list_files(session: Session, version_id: str, *, prefix: str = "", after: str | None = None, limit: int | None = None) -> list[File]:
+    """Return files of a version in order of path."""
+    wanted = select(FileRow.path, FileRow.size_bytes, FileRow.sha256).where(FileRow.version_id == version_id).order_by(FileRow.path).limit(limit)
+    if prefix:
+        wanted = wanted.where(FileRow.path.startswith(prefix, autoescape=True))
+    if after is not None:
+        wanted = wanted.where(FileRow.path > after)
+    return [File(row.path, row.size_bytes, row.sha256) for row in session.execute(wanted)]
+
+
+def find_file(session: Session, version_id: str, path: str) -> File | None:
+    """Return one file of a version."""
+    wanted = select(FileRow.path, FileRow.size_bytes, FileRow.sha256).where(FileRow.version_id == version_id, FileRow.path == path)
+    row = session.execute(wanted).first()
+    return File(row.path, row.size_bytes, row.sha256) if row else None
+
+
+def add_pin(session: Session, holder: str, version_id: str, now: datetime) -> None:
+    """Pin a version; a pin that is there already is kept."""
+    row = {"holder": holder, "version_id": version_id, "created_at": now}
+    session.execute(insert(PinRow).values(row).on_conflict_do_nothing())
+
+
+def drop_pins(session: Session, holder: str) -> None:
+    """Let go of all that a holder pinned."""
+    session.execute(delete(PinRow).where(PinRow.holder == holder))
+
+
+def pinned_digests(session: Session) -> set[str]:
+    """Return the content digests of all pinned versions."""
+    return set(session.scalars(select(VersionRow.digest).join(PinRow, PinRow.version_id == VersionRow.id)))
+
+
+def plain_repo(row: RepoRow) -> Repo:
+    """Return a repository without its row."""
+    return Repo(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        kind=RepoKind(row.kind),
+        name=row.name,
+        visibility=Visibility(row.visibility),
+        licence=row.licence,
+        description=row.description,
+        last_number=row.last_number,
+        created_by=row.created_by,
+        created_at=row.created_at,
+    )
+
+
+def plain_version(row: VersionRow) -> Version:
+    """Return a version without its row."""
+    return Version(
+        id=row.id,
+        repo_id=row.repo_id,
+        tenant_id=row.tenant_id,
+        number=row.number,
+        digest=row.digest,
+        size_bytes=row.size_bytes,
+        file_count=row.file_count,
+        note=row.note,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        lineage=row.lineage,
+    )
+
+
+def _version(version_id: str) -> Select[VersionRow]:
+    return select(VersionRow).join(RepoRow, RepoRow.id == VersionRow.repo_id).where(VersionRow.id == version_id)
