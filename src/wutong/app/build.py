@@ -3,23 +3,36 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from wutong.app.plan import local_size
+from wutong.centre.engines.local.client import LocalEngine
 from wutong.centre.meter import Meter
 from wutong.centre.reconciler import Reconciler
 from wutong.centre.registry import Engines
 from wutong.centre.service import seed_local
+from wutong.centre.watcher import make_watchers
+from wutong.compute.billing.ladder import Ladder
+from wutong.compute.billing.settler import Settler
 from wutong.compute.catalogue.service import seed_prices
+from wutong.compute.environments.builder import Builder
 from wutong.compute.environments.service import seed_environments
+from wutong.compute.jobs.collector import Collector as JobCollector
+from wutong.compute.jobs.preparer import Preparer
+from wutong.compute.jobs.rules import JobLimits
+from wutong.compute.jobs.tracker import Tracker
 from wutong.hub.blobs.local import LocalBlobs
 from wutong.hub.blobs.objects import ObjectBlobs
 from wutong.hub.blobs.rules import BlobStore
+from wutong.hub.gc.collector import Collector as HubCollector
 from wutong.hub.storage.meter import StorageMeter
+from wutong.hub.uploads.folder import UploadFolder
 from wutong.kit.database import Database
 from wutong.kit.loops import Loop
 from wutong.kit.postgres import EmbeddedPostgres
 from wutong.kit.seal import ensure_key
 from wutong.kit.settings import Settings
+from wutong.ledger.service import expire_credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +57,6 @@ def build_centre(settings: Settings, *, pool_size: int) -> Centre:
 
 def build_engines(settings: Settings) -> Engines:
     """Return the engines of the settings; today the local one."""
-    from wutong.centre.engines.local.client import LocalEngine
-
     return Engines([LocalEngine(settings.agent_home)], allow_unconfined_tenants=settings.allow_unconfined_tenants)
 
 
@@ -56,10 +67,22 @@ def build_blobs(settings: Settings) -> BlobStore:
 
 def build_loops(centre: Centre) -> list[Loop]:
     """Return every background loop of the house. What wakes one is the channel of the journal or table it reads."""
-    database, engines = centre.database, centre.engines
+    settings, database, engines, blobs = centre.settings, centre.database, centre.engines, centre.blobs
+    limits = JobLimits.of(settings)
+    uploads = UploadFolder(settings.home / "uploads")
+    grace = timedelta(minutes=settings.grace_minutes)
     return [
         Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0),
         Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0),
+        *(Loop(watcher.name, watcher.step, rest_s=1.0) for watcher in make_watchers(database, engines)),
+        Loop("compute.tracker", Tracker(database).step, ("centre_run_events", "compute_jobs"), rest_s=5.0),
+        Loop("compute.preparer", Preparer(database, limits, blobs).step, ("compute_jobs",), rest_s=2.0),
+        Loop("compute.collector", JobCollector(database, limits, engines, blobs).step, ("compute_jobs", "compute_billing"), rest_s=5.0),
+        Loop("compute.builder", Builder(database, settings.environments, settings.find_links).step, ("compute_environments",), rest_s=10.0),
+        Loop("compute.settler", Settler(database).step, ("centre_usage", "compute_billing"), rest_s=5.0),
+        Loop("compute.ladder", Ladder(database, grace=grace).step, ("compute_billing",), rest_s=5.0),
+        Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
+        Loop("hub.collector", HubCollector(database, blobs, uploads, trees=limits.trees).step, rest_s=60.0),
         Loop("hub.storage_meter", StorageMeter(database).step, rest_s=60.0),
     ]
 
@@ -85,6 +108,11 @@ def open_database(settings: Settings) -> Iterator[Database]:
         database.close()
         if server is not None and not ran_before:
             server.stop()
+
+
+def _expire_credits(database: Database) -> bool:
+    with database.session() as session:
+        return expire_credits(session) > 0
 
 
 def _database_url(settings: Settings) -> str:

@@ -91,6 +91,11 @@ def check_disk(home: Path) -> Check:
     return Check("disk", ok=not low, detail=f"{room}, nearly full" if low else room)
 
 
+def free_bytes(home: Path) -> int:
+    """Return the room on the home's disk."""
+    return shutil.disk_usage(home).free
+
+
 def _check_loops(leases: dict[str, timedelta]) -> Check:
     known = {name: late for name, late in leases.items() if name.startswith("loop:") and late < LONG_GONE}
     silent = sorted(name.removeprefix("loop:") for name, late in known.items() if late > LATE)

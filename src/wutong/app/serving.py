@@ -7,6 +7,7 @@ import uvicorn
 from wutong.api.context import Context
 from wutong.api.main import create_app
 from wutong.app.build import build_centre
+from wutong.app.endpoints import add_endpoints
 from wutong.app.migrate import await_current
 from wutong.kit import log
 from wutong.kit.settings import Settings
@@ -20,6 +21,7 @@ def run_api(fd: int | None) -> int:
     log.configure(settings.log_level, json=settings.log_json)
     centre = build_centre(settings, pool_size=settings.database_pool)
     application = create_app(Context(settings, centre.database, centre.engines, centre.blobs))
+    add_endpoints(application, centre)
     await_current(centre.database)
     config = uvicorn.Config(
         application,

@@ -56,7 +56,7 @@ class Supervisor:
         self._database_troubled = False
         self._agent_pid: int | None = None
         self._socket = _listen(plan)
-        self._agent = Child("agent", (sys.executable, "-m", "wutong.centre.engines.local.agent", *plan.agent), log=self.home / "logs" / "agent.log")
+        self._agent = Child("agent", (sys.executable, "-m", "wutong.centre.engines.local.agent", *plan.agent), log=plan.run_folder / "agent.log")
         self._children = self._make_children()
 
     def run(self) -> int:
