@@ -103,12 +103,19 @@ def items_of_month(session: Session, tenant_id: str, month: str, before: str | N
     """Return a month's jobs, the newest first, each with its sums."""
     back = case((ChargeRow.kind == ChargeKind.REVERSAL.value, ChargeRow.amount_fen), else_=0)
     sums = [func.sum(column) for column in (ChargeRow.card_ms, ChargeRow.package_seconds, ChargeRow.amount_fen, back)]
-    mine = select(ChargeRow.job_id, *sums).where(ChargeRow.tenant_id == tenant_id, ChargeRow.month == month)
+    mine = select(ChargeRow.job_id, func.count(), *sums).where(ChargeRow.tenant_id == tenant_id, ChargeRow.month == month)
     if before is not None:
         mine = mine.where(ChargeRow.job_id < before)
     rows = session.execute(mine.group_by(ChargeRow.job_id).order_by(ChargeRow.job_id.desc()).limit(limit)).all()
     jobs = {row.job_id: row for row in session.scalars(select(BilledJobRow).where(BilledJobRow.job_id.in_([row[0] for row in rows])))}
-    return [_item(jobs[job_id], int(ms), int(seconds), int(fen), int(taken)) for job_id, ms, seconds, fen, taken in rows]
+    return [_item(jobs[job_id], count, [int(each) for each in sums]) for job_id, count, *sums in rows]
+
+
+def lines_of_month(session: Session, tenant_id: str, month: str, after: tuple[str, int], limit: int) -> list[Charge]:
+    """Return a month's lines by job, for a table of the whole bill."""
+    place = tuple_(ChargeRow.job_id, ChargeRow.seq)
+    query = select(ChargeRow).where(ChargeRow.tenant_id == tenant_id, ChargeRow.month == month, place > after)
+    return [charge(row) for row in session.scalars(query.order_by(ChargeRow.job_id, ChargeRow.seq).limit(limit))]
 
 
 def charge(row: ChargeRow) -> Charge:
@@ -117,8 +124,9 @@ def charge(row: ChargeRow) -> Charge:
     return Charge(**{**values, "kind": ChargeKind(row.kind)})
 
 
-def _item(job: BilledJobRow, card_ms: int, package_seconds: int, amount_fen: int, reversed_fen: int) -> BillItem:
-    return BillItem(job.job_id, job.job_name, job.person_id, job.flavour, card_ms, package_seconds, amount_fen, -reversed_fen)
+def _item(job: BilledJobRow, count: int, sums: list[int]) -> BillItem:
+    card_ms, package_seconds, amount_fen, taken_back = sums
+    return BillItem(job.job_id, job.job_name, job.person_id, job.flavour, card_ms, package_seconds, amount_fen, -taken_back, count)
 
 
 def _usage(row: UnratedRow) -> Usage:

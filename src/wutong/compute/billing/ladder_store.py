@@ -46,6 +46,12 @@ def look_at_jobs_of(session: Session, tenant_id: str, person_id: str, at: dateti
     session.execute(jobs.values(look_at=soonest).execution_options(synchronize_session=False))
 
 
+def look_at_grace(session: Session, tenant_id: str) -> None:
+    """Have a tenant's jobs in grace looked at now."""
+    jobs = update(BilledJobRow).where(BilledJobRow.tenant_id == tenant_id, BilledJobRow.settled_at.is_(None), BilledJobRow.stage == "grace")
+    session.execute(jobs.values(look_at=clock.now()).execution_options(synchronize_session=False))
+
+
 def add_notice(session: Session, notice: Notice) -> bool:
     """Write a warning; False when it was written before."""
     row = {

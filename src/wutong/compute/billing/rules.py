@@ -146,6 +146,20 @@ class BillItem:
     package_seconds: int
     amount_fen: int
     reversed_fen: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A month's bill: what the tenant owes for usage in all, and a page of its jobs."""
+
+    month: str
+    tenant_id: str
+    total_fen: int
+    package_seconds: int
+    card_ms: int
+    items: list[BillItem]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)

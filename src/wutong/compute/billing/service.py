@@ -6,18 +6,40 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from wutong.centre.engines.protocol import EndReason
-from wutong.compute.billing import store
+from wutong.compute.billing import charge_store, ladder_store, store
+from wutong.compute.billing.bills import bill, bill_lines, bill_rows
+from wutong.compute.billing.estimates import estimate
 from wutong.compute.billing.holds import hold_for_job, let_go
-from wutong.compute.billing.rules import JobMoney
+from wutong.compute.billing.ladder_rules import Notice
+from wutong.compute.billing.rules import JobMoney, Unrated
 from wutong.compute.budgets import service as budgets
+from wutong.compute.budgets.rules import EVERYBODY
+from wutong.identity.rules import Permission, Principal, require_tenant
 from wutong.kit import clock
 from wutong.kit.database import notify
 from wutong.kit.errors import NotFound
+from wutong.kit.paging import Page, PageRequest, cut
 from wutong.ledger import service as ledger
 
 CHANNEL = "compute_billing"
 
-__all__ = ["CHANNEL", "attempt_ended", "close_job", "hold_for_job", "job_money", "money_blocks", "register_run"]
+__all__ = [
+    "CHANNEL",
+    "attempt_ended",
+    "bill",
+    "bill_lines",
+    "bill_rows",
+    "close_job",
+    "count_unrated",
+    "estimate",
+    "funds_changed",
+    "hold_for_job",
+    "job_money",
+    "list_notices",
+    "money_blocks",
+    "register_run",
+    "settle",
+]
 
 
 def register_run(session: Session, *, run_name: str, job_id: str, attempt: int) -> None:
@@ -80,3 +102,21 @@ def money_blocks(session: Session, *, tenant_id: str, person_id: str) -> str | N
 def job_money(session: Session, job_ids: Sequence[str]) -> dict[str, JobMoney]:
     """Return what jobs cost so far and what is held for them; the caller has checked that they may be seen."""
     return store.money_of(session, job_ids)
+
+
+def list_notices(session: Session, who: Principal, page: PageRequest | None = None) -> Page[Notice]:
+    """Return the tenant's warnings, the newest first."""
+    page = page or PageRequest()
+    return cut(ladder_store.notices_of(session, require_tenant(who, Permission.MONEY_READ), page.after, page.limit + 1), page)
+
+
+def funds_changed(session: Session, tenant_id: str) -> None:
+    """Have the ladder look at a tenant whose money or budgets changed, and at its jobs in grace, which may go on now."""
+    ladder_store.make_due(session, {(tenant_id, EVERYBODY)})
+    ladder_store.look_at_grace(session, tenant_id)
+    notify(session, CHANNEL)
+
+
+def count_unrated(session: Session) -> dict[Unrated, int]:
+    """Count the usage records that wait to be rated, by reason: anything here wants a person to look."""
+    return charge_store.count_unrated(session)

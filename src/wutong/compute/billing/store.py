@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from wutong.compute.billing.rules import BilledJob, JobMoney, Meter
 from wutong.compute.billing.tables import BilledJobRow, BilledRunRow, JobCloseRow, RunEndRow, UnratedRow
 from wutong.kit import clock
+from wutong.kit.database import Moment
 
 
 @dataclass(slots=True)
@@ -85,9 +86,10 @@ def add_run_end(session: Session, *, run_name: str, reason: str, our_fault: bool
 
 
 def add_close(session: Session, job_id: str) -> None:
-    """Write down that a job will have no further attempt."""
-    now = clock.now()
-    session.execute(insert(JobCloseRow).values({"job_id": job_id, "at": now, "look_at": now}).on_conflict_do_nothing())
+    """Write down that a job will have no further attempt; nothing for one that billing does not know (the parent of an array)."""
+    now = literal(clock.now(), Moment())
+    job = select(BilledJobRow.job_id, now.label("at"), now.label("look_at")).where(BilledJobRow.job_id == job_id)
+    session.execute(insert(JobCloseRow).from_select(["job_id", "at", "look_at"], job).on_conflict_do_nothing())
 
 
 def has_runs(session: Session, job_id: str) -> bool:
