@@ -34,6 +34,8 @@ class StubEngine:
         self.told = []
         self.dark = False
         self.lose_answers = False
+        self.slow_submits = False
+        self.in_flight = []
         self.refuse = set()
         self.forgotten = set()
         self.size = Capabilities("stub", "1", slots, 19_200, 76_800_000, nodes=100, isolated=isolated, isolation="cgroups" if isolated else "none")
@@ -56,6 +58,12 @@ class StubEngine:
         if unknown := self._asked("submit"):
             return unknown
         self.submits[spec.name] += 1
+        if self.slow_submits:
+            self.in_flight.append(spec)
+            return Unknown("timed out")
+        return self._arrive(spec)
+
+    def _arrive(self, spec):
         if spec.name in self.refuse:
             return Refused("No node is that large; ask for less.")
         if spec.name not in self.known:
@@ -101,6 +109,11 @@ class StubEngine:
         return Accepted() if self.known.pop(name, None) else Absent()
 
     # what the world does
+
+    def deliver(self):
+        """Let submissions that were on their way arrive, though their sender has stopped listening."""
+        while self.in_flight:
+            self._arrive(self.in_flight.pop(0))
 
     def begin(self, name):
         seen = self.known[name]

@@ -133,11 +133,23 @@ class RunsMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 3, 40]))
     def time_passes(self, seconds):
+        self.stub.deliver()
         self.clock.advance(seconds)
 
-    @rule(dark=st.booleans(), lose=st.booleans())
-    def weather(self, dark, lose):
-        self.stub.dark, self.stub.lose_answers = dark, lose
+    @rule(weather=st.sampled_from(["clear", "dark", "lost answers", "slow submissions"]))
+    def weather(self, weather):
+        self.stub.dark = weather == "dark"
+        self.stub.lose_answers = weather == "lost answers"
+        self.stub.slow_submits = weather == "slow submissions"
+
+    @precondition(lambda self: self.names)
+    @rule(why=st.sampled_from(StopWhy))
+    def stop_the_newest_while_it_is_handed_over(self, why):
+        self.work(crash_after=None, meter=False)
+        self.stopped.add(self.names[-1])
+        with self.database.session() as session:
+            service.request_stop(session, self.names[-1], why=why)
+        self.work(crash_after=None, meter=False)
 
     @precondition(lambda self: self.stub.known)
     @rule(pick=st.randoms(use_true_random=False), reason=st.sampled_from([EndReason.COMPLETED, EndReason.FAILED, EndReason.NODE_LOST]))
@@ -180,7 +192,8 @@ class RunsMachine(RuleBasedStateMachine):
 
     def settle(self):
         """Fair weather until the end: cancels are heard, everything begun comes to its end."""
-        self.stub.dark = self.stub.lose_answers = False
+        self.stub.dark = self.stub.lose_answers = self.stub.slow_submits = False
+        self.stub.deliver()
         chance = random.Random(7)
         for _ in range(12):
             drain(self.reconciler.step, most=100)

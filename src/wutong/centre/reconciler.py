@@ -24,7 +24,7 @@ from wutong.kit.log import get_logger
 log = get_logger(__name__)
 
 BATCH = 50
-SWEEP = 200
+SWEEP = 100
 APPLY = 200
 
 Decide = Callable[[Run], Step | None]
@@ -124,8 +124,8 @@ class Reconciler:
         found: Mapping[str, Sighting | Absent] = {} if isinstance(answer, Unknown) else answer
         nothing = answer if isinstance(answer, Unknown) else Unknown("the engine said nothing of it")
         now = clock.now()
-        answers = [(run.name, self._looked(found.get(run.name, nothing), View(now, contact.since, run.version))) for run in runs]
-        self._apply(answers)
+        answers = [(run, self._looked(found.get(run.name, nothing), View(now, contact.since, run.version))) for run in runs]
+        self._apply([(run.name, decide) for run, decide in answers if decide(run) is not None])
         seen = [name for name, sighting in found.items() if isinstance(sighting, Sighting)]
         if seen:
             with self._database.session() as session:

@@ -33,7 +33,7 @@ class Policy:
     again_most_s: float = 60.0
     """First and longest pause before another try; it doubles in between."""
     cancel_again_s: float = 15.0
-    sweep_s: float = 60.0
+    sweep_s: float = 30.0
     sweep_age_s: float = 300.0
     meter_wait_s: float = 24 * 3600.0
     """How long forgetting waits for the last usage record of a run that did start."""
@@ -193,7 +193,7 @@ def _after_sighting(run: Run, seen: Sighting, now: datetime) -> Step | None:
         new = replace(new, ended_at=_moment(seen.ended_at) or now, send_signal=None)
         return Step(replace(new, seen_at=now), event=True)
     new = _rest(new, now) if run.phase != new.phase or run.absent_count or not (run.stop_why or run.send_signal) else new
-    if not told and replace(new, seen_at=run.seen_at) == run:
+    if not told and new == run:
         return None
     return Step(replace(new, seen_at=now), event=told)
 
@@ -231,7 +231,9 @@ def _end(run: Run, reason: EndReason, detail: str, now: datetime) -> Run:
 
 def _rest(run: Run, now: datetime) -> Run:
     """Have nothing due unless somebody still wants something of the run."""
-    return replace(run, due_at=now if run.stop_why or run.send_signal else None)
+    if run.stop_why or run.send_signal:
+        return replace(run, due_at=now)
+    return run if run.due_at is None else replace(run, due_at=None)
 
 
 def _reason(seen: Sighting) -> EndReason:

@@ -23,6 +23,7 @@ _TABLE = RunRow.__table__
 _COLUMNS = [_TABLE.c[name] for name in _FIELDS]
 _FIXED = {"name", "pool", "engine", "tenant", "cards", "requested_at", "version"}
 _LIVE = RunRow.phase.in_(("queued", "running"))
+_ENUMS = [(_FIELDS.index(name), kind) for name, kind in (("phase", RunPhase), ("reason", EndReason), ("stop_why", StopWhy))]
 _EVENT_FIELDS = [field.name for field in fields(RunEvent)]
 
 
@@ -148,11 +149,10 @@ def _plain(run: Run) -> dict[str, Any]:
 
 
 def _run(row: Row[*tuple[Any, ...]]) -> Run:
-    values = dict(row._mapping)  # noqa: SLF001
-    values["phase"] = RunPhase(values["phase"])
-    values["reason"] = values["reason"] and EndReason(values["reason"])
-    values["stop_why"] = values["stop_why"] and StopWhy(values["stop_why"])
-    return Run(**values)
+    values = list(row)
+    for place, kind in _ENUMS:
+        values[place] = None if values[place] is None else kind(values[place])
+    return Run(*values)
 
 
 def _event_row(run: Run, now: datetime) -> dict[str, Any]:
