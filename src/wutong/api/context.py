@@ -1,12 +1,15 @@
 """What every request of one API process shares. The room app builds it; without one it is built from the environment."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from wutong.compute.jobs.rules import JobLimits
+from wutong.hub.service import UploadFolder
 from wutong.kit import clock
 from wutong.kit.database import Database
 from wutong.kit.errors import TooMany, Unavailable
@@ -37,6 +40,16 @@ class Context:
     engines: Any = None
     blobs: Any = None
     throttle: Throttle = field(default_factory=Throttle)
+
+    @cached_property
+    def uploads(self) -> UploadFolder:
+        """The folder of growing uploads."""
+        return UploadFolder(self.settings.home / "uploads")
+
+    @cached_property
+    def job_limits(self) -> JobLimits:
+        """What the jobs room needs to know of the settings."""
+        return JobLimits.of(self.settings)
 
 
 def context_from_environment() -> Context:

@@ -34,7 +34,7 @@ from wutong.centre.runs.service import (
     request_stop,
     run_events_after,
 )
-from wutong.centre.usage.service import check_meter, list_run_usage, usage_after
+from wutong.centre.usage.service import check_meter, list_run_usage, usage_after, usage_totals
 
 
 def capacity(session: Session) -> Capacity:
@@ -85,4 +85,5 @@ __all__ = [
     "set_node_state",
     "set_pool_state",
     "usage_after",
+    "usage_totals",
 ]

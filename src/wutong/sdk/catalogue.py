@@ -1,10 +1,12 @@
-"""The catalogue on the wire: accelerators, pools, nodes, flavours, environments."""
+"""The catalogue on the wire: accelerators, pools, nodes, flavours, environments, secrets; and the calls for them."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from pydantic import Field
 
-from wutong.sdk.wire import Received, Sent
+from wutong.sdk.client import Client
+from wutong.sdk.wire import Listed, Received, Sent
 
 
 class Flavour(Received):
@@ -42,9 +44,22 @@ class Node(Received):
     state: str
 
 
-class Capacity(Received):
-    """How large the centre is, and how busy."""
+class PoolCapacity(Received):
+    """Size and load of one pool."""
 
+    pool: str
+    accelerator: str
+    nodes: int
+    cards: int
+    busy_cards: int
+    pflops: float
+    busy_pflops: float
+
+
+class Capacity(Received):
+    """How large the centre is, and how busy; PFLOPS are of FP16."""
+
+    pools: list[PoolCapacity]
     cards: int
     busy_cards: int
     pflops: float
@@ -52,13 +67,15 @@ class Capacity(Received):
 
 
 class Environment(Received):
-    """A named set of libraries jobs run in."""
+    """A named set of libraries jobs run in; `detail` is the end of what its last build said when that failed."""
 
     name: str
     digest: str
     state: str
-    python: str | None = None
+    python: str
+    description: str = ""
     size_bytes: int | None = None
+    registered_at: datetime
     built_at: datetime | None = None
     detail: str | None = None
     shared: bool = True
@@ -69,6 +86,7 @@ class EnvironmentRequest(Sent):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     lock: str = Field(max_length=500_000, description="Text of a requirements lock with hashes; wheels only.")
+    description: str = Field("", max_length=500)
 
 
 class SecretRequest(Sent):
@@ -82,3 +100,33 @@ class Secret(Received):
 
     name: str
     updated_at: datetime
+
+
+def list_flavours(client: Client) -> list[Flavour]:
+    """Read all machine sizes with their present prices."""
+    return client.get("/api/v1/flavours", Listed[Flavour]).items
+
+
+def list_environments(client: Client) -> Iterator[Environment]:
+    """Go through the environments one may use."""
+    return client.pages("/api/v1/environments", Environment)
+
+
+def register_environment(client: Client, name: str, lock: str) -> Environment:
+    """Register an environment of one's own."""
+    return client.post("/api/v1/environments", EnvironmentRequest(name=name, lock=lock), Environment)
+
+
+def list_secrets(client: Client) -> list[Secret]:
+    """Read the names of stored secrets."""
+    return client.get("/api/v1/secrets", Listed[Secret]).items
+
+
+def set_secret(client: Client, name: str, value: str) -> Secret:
+    """Store a secret under a name."""
+    return client.put(f"/api/v1/secrets/{name}", SecretRequest(value=value), Secret)
+
+
+def delete_secret(client: Client, name: str) -> None:
+    """Delete a secret."""
+    client.delete(f"/api/v1/secrets/{name}")

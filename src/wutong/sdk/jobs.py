@@ -1,16 +1,23 @@
-"""Jobs on the wire: the request (also the format of a job file), the job, its attempts, events and estimate."""
+"""Jobs on the wire: the request (also the format of a job file), the job, its attempts, events and estimate; and the calls for them."""
 
+import time
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import Field
 
-from wutong.sdk.wire import Received, Sent
+from wutong.sdk.client import Client
+from wutong.sdk.errors import ServerFault, Unreachable
+from wutong.sdk.wire import Listed, Received, Sent
+
+ATTEMPT, NEXT_OFFSET, COMPLETE = "X-Wutong-Attempt", "X-Wutong-Next-Offset", "X-Wutong-Complete"
+"""Headers of an answer with log bytes: the try it is of, where to go on, and whether nothing more will come."""
 
 NAME = r"^[^\x00-\x1f\x7f/\\]{1,128}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
-MOUNT = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+MOUNT = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 
 
 class JobState(StrEnum):
@@ -29,23 +36,24 @@ ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
 class Mounted(Sent):
-    """A version shown to the job, read-only; the job finds its path in the variable WUTONG_DATA_<NAME> (or WUTONG_MODEL_<NAME>)."""
+    """A version shown to the job, read-only; the job finds it by the variable WUTONG_DATA_<PATH> (or WUTONG_MODEL_<PATH>)."""
 
     ref: str = Field(description="What to show: `digits`, `digits@3`, or `<tenant>/digits@3` for a published one.", max_length=300)
-    name: str = Field(description="Folder and variable name inside the job.", pattern=MOUNT)
+    path: str = Field("", description="Folder and variable name inside the job; the repository's own by default.", pattern=MOUNT)
 
 
 class Checkpoint(Sent):
     """How the job is told to save its state before it is stopped."""
 
-    signal: Literal["SIGTERM", "SIGUSR1", "SIGUSR2", "SIGINT"] = "SIGTERM"
-    grace_s: int = Field(30, ge=0, le=3600, description="Seconds between the signal and the kill.")
+    signal: Literal["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2", "SIGHUP"] = "SIGTERM"
+    grace_s: int = Field(60, ge=0, le=3600, description="Seconds between the signal and the kill.")
 
 
 class Outputs(Sent):
     """What becomes of the files the job leaves in $WUTONG_OUTPUTS."""
 
-    model: str | None = Field(None, pattern=NAME, description="Name of the model whose new version they become; unset: they are kept with the job.")
+    model: str | None = Field(None, max_length=96, description="Name of the model whose new version they become; unset: they are kept with the job.")
+    folder: str = Field("", max_length=200, description="Only what is in this folder of the outputs.")
     keep_on_failure: bool = Field(False, description="Keep them also when the job fails.")
 
 
@@ -63,11 +71,11 @@ class JobRequest(Sent):
     time_limit_s: int = Field(3600, ge=1, le=30 * 24 * 3600, description="Seconds after which an attempt is stopped.")
     tries: int = Field(1, ge=1, le=20, description="How often a failing command is tried. Faults of the centre cost no try.")
     priority: Literal["low", "normal", "high"] = "normal"
-    checkpoint: Checkpoint = Field(default_factory=Checkpoint)
+    checkpoint: Checkpoint | None = Field(None, description="Set when the command saves its state on a signal; a later attempt then goes on from it.")
     secrets: list[str] = Field(default_factory=list, max_length=64, description="Names of stored secrets that become environment variables.")
     env: dict[str, str] = Field(default_factory=dict, max_length=256, description="Environment variables.")
     array: str | None = Field(
-        None, pattern=r"^\d{1,5}(-\d{1,5})?(%\d{1,4})?$", description="Run once for each index: `0-9`, at most four at once: `0-9%4`."
+        None, max_length=200, description="Run once for each index: `0-9`, `1,3,5-7`, at most four at once: `0-9%4`."
     )
     after: list[str] = Field(default_factory=list, max_length=64, description="Jobs that must succeed first.")
     outputs: Outputs = Field(default_factory=Outputs)
@@ -93,6 +101,7 @@ class Job(Received):
     tries: int
     parent_id: str | None = None
     array_index: int | None = None
+    array_size: int | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     created_at: datetime
     started_at: datetime | None = None
@@ -106,16 +115,16 @@ class Job(Received):
 
 
 class Attempt(Received):
-    """One try of a job, with its own log."""
+    """One try of a job, with its own log. `reason` is how the engine saw it end; None while it runs or waits."""
 
     number: int
     run_name: str
-    state: str
     reason: str | None = None
-    detail: str | None = None
+    detail: str = ""
     exit_code: int | None = None
-    signal: int | None = None
-    requested_at: datetime | None = None
+    restart: int = 0
+    ours: bool = Field(False, description="It ended by a fault of the centre, and costs nothing.")
+    requested_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -123,29 +132,117 @@ class Attempt(Received):
 class JobEvent(Received):
     """One thing that happened to a job."""
 
+    id: int
     at: datetime
+    what: str
     state: JobState
-    reason: str | None = None
-    detail: str | None = None
-
-
-class Source(Received):
-    """Where part of an estimate or a charge is paid from."""
-
-    kind: Literal["package", "credit", "cash"]
-    label: str
-    amount_fen: int = 0
-    card_seconds: int = 0
+    attempt: int
+    detail: str
+    by: str
 
 
 class Estimate(Received):
-    """What a job would cost if it ran to its time limit, and who would pay."""
+    """What a job would cost if it ran to its time limit, and who would pay: packages, credits and vouchers, cash.
+
+    `typical_fen` comes from the tenant's own finished jobs of this flavour. `problems` say why it would be refused.
+    """
 
     card_seconds: int
     amount_fen: int
     hold_fen: int
+    hold_package_seconds: int
+    package_seconds: int
+    credit_fen: int
+    cash_fen: int
     fen_per_card_hour: int
     price_id: str
-    sources: list[Source] = Field(default_factory=list)
-    affordable: bool
-    sentence: str
+    typical_card_seconds: int | None = None
+    typical_fen: int | None = None
+    problems: list[str] = Field(default_factory=list)
+
+
+def estimate(client: Client, request: JobRequest) -> Estimate:
+    """Ask what a job would cost."""
+    return client.post("/api/v1/estimate", request, Estimate)
+
+
+def submit(client: Client, request: JobRequest, *, key: str) -> Job:
+    """Submit a job. The same key never makes a second one, however often the answer is lost."""
+    return client.post("/api/v1/jobs", request, Job, key=key)
+
+
+def get(client: Client, job_id: str) -> Job:
+    """Read one job."""
+    return client.get(f"/api/v1/jobs/{job_id}", Job)
+
+
+def list_jobs(
+    client: Client,
+    *,
+    most: int | None = None,
+    state: JobState | None = None,
+    name: str | None = None,
+    person_id: str | None = None,
+    label: str | None = None,
+    parent_id: str | None = None,
+) -> Iterator[Job]:
+    """Go through jobs, newest first, that fit all filters. `name` is a part of the name, `label` reads `key=value`."""
+    return client.pages("/api/v1/jobs", Job, most=most, state=state, name=name, person_id=person_id, label=label, parent_id=parent_id)
+
+
+def cancel(client: Client, job_id: str) -> Job:
+    """Ask a job to stop."""
+    return client.post(f"/api/v1/jobs/{job_id}/cancel", None, Job)
+
+
+def list_attempts(client: Client, job_id: str) -> list[Attempt]:
+    """Read all tries of a job, first to last."""
+    return client.get(f"/api/v1/jobs/{job_id}/attempts", Listed[Attempt]).items
+
+
+def list_events(client: Client, job_id: str) -> Iterator[JobEvent]:
+    """Go through all that happened to a job, first to last."""
+    return client.pages(f"/api/v1/jobs/{job_id}/events", JobEvent)
+
+
+def read_log(client: Client, job_id: str, *, attempt: int | None = None, offset: int = 0) -> Iterator[bytes]:
+    """Read what the log holds now, from a byte offset, in pieces."""
+    while True:
+        params = {"offset": offset, "attempt": attempt}
+        answer = client.send("GET", f"/api/v1/jobs/{job_id}/logs", params=params)
+        if not answer.content:
+            return
+        yield answer.content
+        offset = int(answer.headers[NEXT_OFFSET])
+
+
+def follow_log(client: Client, job_id: str, *, attempt: int | None = None, patience_s: float = 120) -> Iterator[bytes]:
+    """Read the log as it grows until the attempt has ended. A broken connection is taken up again where it broke.
+
+    Raises `Unreachable` when the centre has not answered for `patience_s` seconds.
+    """
+    offset, heard_at = 0, time.monotonic()
+    while True:
+        try:
+            params = {"offset": offset, "attempt": attempt, "follow": "true"}
+            with client.stream("GET", f"/api/v1/jobs/{job_id}/logs", params=params) as answer:
+                attempt = int(answer.headers[ATTEMPT])
+                for piece in answer.iter_bytes():
+                    heard_at = time.monotonic()
+                    offset += len(piece)
+                    yield piece
+            rest = client.send("GET", f"/api/v1/jobs/{job_id}/logs", params={"offset": offset, "attempt": attempt})
+            heard_at = time.monotonic()
+            if not rest.content and rest.headers[COMPLETE] == "true":
+                return
+        except (Unreachable, ServerFault):
+            if time.monotonic() - heard_at > patience_s:
+                raise
+            time.sleep(0.5)
+
+
+def await_end(client: Client, job_id: str, *, every_s: float = 0.2) -> Job:
+    """Wait until a job has ended."""
+    while (job := get(client, job_id)).state not in ENDED:
+        time.sleep(every_s)
+    return job

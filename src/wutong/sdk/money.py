@@ -1,22 +1,25 @@
-"""Money on the wire: balance, statement, bill, orders, budgets. Amounts are integer fen."""
+"""Money on the wire: balance, statement, bill, orders, budgets; and the calls for them. Amounts are integer fen."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any
 
 from pydantic import Field
 
-from wutong.sdk.wire import Received, Sent
+from wutong.sdk.client import Client
+from wutong.sdk.wire import Listed, Received, Sent
 
 
 class Credit(Received):
-    """Restricted credit: what is left of a package or a grant, and until when."""
+    """Restricted credit: what is left of a package (in card-seconds) or a grant (in fen), what share it pays, and until when."""
 
     id: str
     label: str
     unit: str
+    granted: int
     remaining: int
     share_permille: int
-    valid_until: datetime | None = None
+    valid_from: datetime
+    valid_until: datetime
 
 
 class Balance(Received):
@@ -28,56 +31,95 @@ class Balance(Received):
     credits: list[Credit] = Field(default_factory=list)
 
 
+class Part(Received):
+    """A part of a movement: which pocket it came from or went to; `label` names a credit, empty for cash."""
+
+    pocket: str
+    label: str
+    amount: int
+
+
 class StatementLine(Received):
-    """One movement of a tenant's money, linked to its cause."""
+    """One movement between the tenant and the centre, linked to its cause. `balance_after` is cash + credit + held - debt."""
 
     seq: int
     at: datetime
     amount_fen: int
-    balance_after_fen: int | None = None
+    balance_after: int
     kind: str
     cause_kind: str
     cause_id: str
     memo: str
     transfer_key: str
+    parts: list[Part]
 
 
-class BillWindow(Received):
-    """One usage window of a bill line, as rated, with the engine's record it came from."""
+class Charge(Received):
+    """A usage window of a bill line, as rated: its price, the entry that paid it (`transfer_key`), and the record it came from (`usage_seq`).
 
-    usage_seq: int
+    `kind` is usage, waived (the centre's own fault: nobody pays) or reversal (`reverses` names what was taken back).
+    """
+
+    id: str
+    seq: int
+    kind: str
     run_name: str
     restart: int
     window_start: datetime
-    card_seconds: float
-    package_card_seconds: float
+    usage_seq: int | None
+    card_ms: int
+    package_seconds: int
     fen_per_card_hour: int
-    price_id: str
+    price_id: str | None
     amount_fen: int
-    transfer_key: str | None = None
+    transfer_key: str | None
+    reverses: str | None
+    at: datetime
 
 
-class BillLine(Received):
-    """What one job cost in a month."""
+class UsageLine(Received):
+    """A line of the usage journal: what the engine reported of one window, as a total so far."""
+
+    seq: int
+    run_name: str
+    restart: int
+    window_start: datetime
+    seconds_ms: int
+    cards: int
+    card_seconds_ms: int
+    final: bool
+
+
+class BillItem(Received):
+    """What one job cost in a month, net of what was taken back."""
 
     job_id: str
     job_name: str
     person_id: str
     flavour: str
-    card_seconds: float
-    package_card_seconds: float
+    card_ms: int
+    package_seconds: int
     amount_fen: int
-    windows: int
+    reversed_fen: int
 
 
 class Bill(Received):
-    """The itemised bill of a month."""
+    """The itemised bill of a month of the centre's calendar (Asia/Shanghai)."""
 
     month: str
     tenant_id: str
     total_fen: int
-    lines: list[BillLine]
+    package_seconds: int
+    card_ms: int
+    items: list[BillItem]
     next: str | None = None
+
+
+class TopUpInstructions(Received):
+    """How to top up: by bank transfer, with a reference that finds the account."""
+
+    reference: str
+    sentence: str
 
 
 class TopUpRequest(Sent):
@@ -89,13 +131,15 @@ class TopUpRequest(Sent):
     memo: str = Field("", max_length=200)
 
 
-class TopUp(Received):
-    """A recorded top-up."""
+class Payment(Received):
+    """A recorded top-up or refund."""
 
     id: str
     tenant_id: str
+    kind: str
     amount_fen: int
     reference: str
+    memo: str
     at: datetime
 
 
@@ -104,7 +148,7 @@ class PriceRequest(Sent):
 
     flavour: str
     fen_per_card_hour: int = Field(ge=0, le=10**9)
-    valid_from: datetime
+    valid_from: datetime | None = None
 
 
 class Price(Received):
@@ -127,10 +171,20 @@ class Offer(Received):
     validity_days: int
 
 
+class OfferRequest(Sent):
+    """A package to put on sale."""
+
+    name: str = Field(min_length=1, max_length=100)
+    accelerator: str = Field(max_length=64)
+    card_hours: int = Field(ge=1, le=10**7)
+    price_fen: int = Field(ge=1, le=10**12)
+    validity_days: int = Field(ge=1, le=3660)
+
+
 class PackageOrder(Sent):
     """Buy a package."""
 
-    offer_id: str
+    offer_id: str = Field(max_length=100, description="Id or name of the package.")
 
 
 class ReservationOrder(Sent):
@@ -143,14 +197,37 @@ class ReservationOrder(Sent):
 
 
 class Order(Received):
-    """Something bought."""
+    """Something bought ahead. `card_seconds` is what it brings in all."""
 
     id: str
     kind: str
     state: str
+    name: str
+    accelerator: str
+    pool: str | None
+    cards: int
+    card_seconds: int
+    first_day: date | None
+    last_day: date | None
     amount_fen: int
+    valid_until: datetime
     created_at: datetime
-    details: dict[str, Any] = Field(default_factory=dict)
+    ended_at: datetime | None
+
+
+class ReservationTerms(Received):
+    """What reserving a pool costs, and how much of it can be reserved."""
+
+    pool: str
+    fen_per_card_day: int
+    share_permille: int
+
+
+class ReservationTermsRequest(Sent):
+    """Terms for reserving a pool."""
+
+    fen_per_card_day: int = Field(ge=0, le=10**9)
+    share_permille: int = Field(ge=0, le=1000)
 
 
 class BudgetRequest(Sent):
@@ -170,12 +247,14 @@ class Budget(Received):
 
 
 class Notice(Received):
-    """Something the tenant should know about its money."""
+    """A warning about money."""
 
     id: str
     at: datetime
-    level: str
-    text: str
+    kind: str
+    level: int
+    job_id: str | None
+    sentence: str
 
 
 class LedgerCheck(Received):
@@ -184,3 +263,79 @@ class LedgerCheck(Received):
     accounts: int
     transfers: int
     problems: list[str]
+
+
+def get_balance(client: Client) -> Balance:
+    """Read what the tenant has."""
+    return client.get("/api/v1/balance", Balance)
+
+
+def top_up_instructions(client: Client) -> TopUpInstructions:
+    """Ask how to top up."""
+    return client.get("/api/v1/topup-instructions", TopUpInstructions)
+
+
+def list_statement(client: Client, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[StatementLine]:
+    """Go through the movements of the tenant's money in time order, from the last 31 days by default."""
+    start, end = since.isoformat() if since else None, until.isoformat() if until else None
+    return client.pages("/api/v1/statement", StatementLine, limit=500, since=start, until=end)
+
+
+def get_bill(client: Client, month: str) -> Bill:
+    """Read the bill of a month such as `2026-11`, with all its items."""
+    bill = client.get(f"/api/v1/bills/{month}", Bill, limit=500)
+    items, after = list(bill.items), bill.next
+    while after:
+        page = client.get(f"/api/v1/bills/{month}", Bill, limit=500, after=after)
+        items, after = items + page.items, page.next
+    return bill.model_copy(update={"items": items, "next": None})
+
+
+def list_charges(client: Client, job_id: str) -> Iterator[Charge]:
+    """Go through the usage windows a job was charged for, first to last."""
+    return client.pages(f"/api/v1/jobs/{job_id}/charges", Charge, limit=500)
+
+
+def list_usage(client: Client, run_name: str, job_id: str) -> list[UsageLine]:
+    """Read what the engine reported of one attempt of a job."""
+    return client.get(f"/api/v1/jobs/{job_id}/usage", Listed[UsageLine], run_name=run_name).items
+
+
+def list_offers(client: Client) -> list[Offer]:
+    """Read the packages on sale."""
+    return client.get("/api/v1/offers", Listed[Offer]).items
+
+
+def buy_package(client: Client, offer_id: str, *, key: str) -> Order:
+    """Buy a package; the same key never buys a second one."""
+    return client.post("/api/v1/orders/packages", PackageOrder(offer_id=offer_id), Order, key=key)
+
+
+def reserve(client: Client, order: ReservationOrder, *, key: str) -> Order:
+    """Reserve cards for whole days; the same key never reserves twice."""
+    return client.post("/api/v1/orders/reservations", order, Order, key=key)
+
+
+def cancel_order(client: Client, order_id: str) -> Order:
+    """Cancel an order that can still be cancelled."""
+    return client.post(f"/api/v1/orders/{order_id}/cancel", None, Order)
+
+
+def list_orders(client: Client) -> Iterator[Order]:
+    """Go through what was bought, newest first."""
+    return client.pages("/api/v1/orders", Order)
+
+
+def list_budgets(client: Client) -> list[Budget]:
+    """Read all monthly limits."""
+    return client.get("/api/v1/budgets", Listed[Budget]).items
+
+
+def set_budget(client: Client, limit_fen: int, person_id: str | None = None) -> Budget:
+    """Set a monthly limit."""
+    return client.put("/api/v1/budgets", BudgetRequest(limit_fen=limit_fen, person_id=person_id), Budget)
+
+
+def list_notices(client: Client) -> Iterator[Notice]:
+    """Go through notices about money, newest first."""
+    return client.pages("/api/v1/notices", Notice)

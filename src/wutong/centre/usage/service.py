@@ -16,6 +16,11 @@ def list_run_usage(session: Session, run_name: str) -> list[Usage]:
     return store.of_run(session, run_name)
 
 
+def usage_totals(session: Session) -> tuple[int, int]:
+    """Return how many runs used anything, and all card-milliseconds reported: to hold against what was rated."""
+    return store.grand_totals(session)
+
+
 def check_meter(session: Session) -> MeterCheck:
     """Count the reports that were kept aside; anything but zero wants a person to look."""
     return MeterCheck(*store.count_aside(session))

@@ -61,6 +61,14 @@ def keep_foreign(session: Session, engine: str, records: Sequence[UsageRecord]) 
     return _keep_new(session, ForeignUsageRow, [{**_aside(engine, record), "seen_at": clock.now()} for record in records])
 
 
+def grand_totals(session: Session) -> tuple[int, int]:
+    """Count the runs of the journal, and add up the card time of all windows as last reported."""
+    last = select(UsageRow.run_name, func.max(UsageRow.seconds_ms * UsageRow.cards).label("card_ms"))
+    windows = last.group_by(UsageRow.run_name, UsageRow.restart, UsageRow.window_start).subquery()
+    runs, card_ms = session.execute(select(func.count(windows.c.run_name.distinct()), func.sum(windows.c.card_ms))).one()
+    return runs, int(card_ms or 0)
+
+
 def count_aside(session: Session) -> tuple[int, int]:
     """Count what was refused and what was foreign."""
     refused = session.scalar(select(func.count()).select_from(RefusedUsageRow)) or 0

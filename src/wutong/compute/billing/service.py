@@ -120,3 +120,8 @@ def funds_changed(session: Session, tenant_id: str) -> None:
 def count_unrated(session: Session) -> dict[Unrated, int]:
     """Count the usage records that wait to be rated, by reason: anything here wants a person to look."""
     return charge_store.count_unrated(session)
+
+
+def rated_card_ms(session: Session) -> int:
+    """Return all card-milliseconds that were rated, also those nobody pays: to hold against what engines reported."""
+    return store.rated_card_ms(session)

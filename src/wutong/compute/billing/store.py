@@ -172,6 +172,11 @@ def money_of(session: Session, job_ids: Sequence[str]) -> dict[str, JobMoney]:
     }
 
 
+def rated_card_ms(session: Session) -> int:
+    """Add up the meters of all attempts."""
+    return int(session.scalar(select(func.sum(BilledRunRow.card_ms))) or 0)
+
+
 def recent_card_ms(session: Session, tenant_id: str, flavour: str, limit: int = 50) -> list[int]:
     """Return the card time of a tenant's latest attempts on a flavour that have ended."""
     runs = select(BilledRunRow.card_ms).join(RunEndRow, RunEndRow.run_name == BilledRunRow.run_name)

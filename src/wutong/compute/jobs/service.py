@@ -1,5 +1,6 @@
 """Jobs for doors and other nouns: submit, read, cancel. Everything a tenant reads goes through who is asking."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -18,12 +19,14 @@ from wutong.kit.errors import NotFound
 from wutong.kit.paging import Page, PageRequest, cut
 
 __all__ = [
+    "JobFilters",
     "JobLimits",
     "LogSource",
     "cancel_job",
     "count_states",
     "current_run",
     "delete_secret",
+    "exit_codes",
     "find_job",
     "get_job",
     "is_token_alive",
@@ -78,6 +81,11 @@ def count_states(session: Session, who: Principal) -> dict[JobState, int]:
 def list_attempts(session: Session, who: Principal, job_id: str) -> list[Attempt]:
     """Return a job's attempts, first one first."""
     return store.attempts_of(session, get_job(session, who, job_id).id)
+
+
+def exit_codes(session: Session, jobs: Sequence[Job]) -> dict[str, int | None]:
+    """Return the exit codes of the latest attempts of jobs the caller was shown."""
+    return store.exit_codes(session, [job.id for job in jobs])
 
 
 def job_events(session: Session, who: Principal, job_id: str, *, after: int = 0, limit: int = 500) -> list[JobEvent]:

@@ -193,6 +193,12 @@ def attempts_of(session: Session, job_id: str) -> list[Attempt]:
     return [to_attempt(row) for row in session.execute(query).mappings()]
 
 
+def exit_codes(session: Session, ids: Iterable[str]) -> dict[str, int | None]:
+    """Return how the present attempts of jobs ended, by job."""
+    query = select(JOB.c.id, ATTEMPT.c.exit_code).join(ATTEMPT, (ATTEMPT.c.job_id == JOB.c.id) & (ATTEMPT.c.number == JOB.c.attempt))
+    return {row.id: row.exit_code for row in session.execute(query.where(JOB.c.id.in_(sorted(ids))))}
+
+
 def present_runs(session: Session, ids: Iterable[str]) -> dict[str, str]:
     """Return the run names of jobs' present attempts, by job."""
     query = select(JOB.c.id, ATTEMPT.c.run_name).join(ATTEMPT, (ATTEMPT.c.job_id == JOB.c.id) & (ATTEMPT.c.number == JOB.c.attempt))
