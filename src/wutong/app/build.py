@@ -52,7 +52,8 @@ class Centre:
 def build_centre(settings: Settings, *, pool_size: int) -> Centre:
     """Build a centre on a database that runs. Nothing is asked of database or engines yet."""
     ensure_key(settings.key_file)
-    return Centre(settings, Database(_database_url(settings), pool_size=pool_size), build_engines(settings), build_blobs(settings))
+    database = Database(_database_url(settings), pool_size=pool_size, max_overflow=max(20, pool_size))
+    return Centre(settings, database, build_engines(settings), build_blobs(settings))
 
 
 def build_engines(settings: Settings) -> Engines:

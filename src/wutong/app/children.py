@@ -1,10 +1,12 @@
 """A process that is kept running: started, looked at, started again with growing pauses when it keeps dying, and stopped in good order."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +55,7 @@ class Child:
         lived = time.monotonic() - self._started_at
         self._pause_s = FIRST_PAUSE_S if lived > SETTLED_S else min(max(FIRST_PAUSE_S, self._pause_s * 2), LONGEST_PAUSE_S)
         self._not_before = time.monotonic() + self._pause_s
+        self._end_group()
         say(f"{self.name} ended", f"{_how(self._process.returncode)} after {lived:.1f} s; next start in {self._pause_s:.1f} s")
         self._process = None
 
@@ -71,8 +74,15 @@ class Child:
             say(f"{self.name} does not end", "killed")
             self._process.kill()
             self._process.wait()
+        self._end_group()
         if self.pid_file is not None:
             self.pid_file.unlink(missing_ok=True)
+
+    def _end_group(self) -> None:
+        """Kill what the process had started and left behind, such as an installer at work; not for those that are meant to leave something."""
+        if self._process is not None and self.log is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _start(self) -> None:
         self._started_at = time.monotonic()

@@ -29,7 +29,9 @@ def alembic_config() -> "Config":
 
 
 def migrate(database: Database, revision: str = "head") -> None:
-    """Upgrade to a revision under an advisory lock, in one transaction."""
+    """Upgrade to a revision under an advisory lock, in one transaction. Where nothing is to be done, Alembic is not even imported."""
+    if revision == "head" and is_current(database):
+        return
     from alembic import command
 
     _run(database, lambda config: command.upgrade(config, revision))
@@ -61,10 +63,19 @@ def is_current(database: Database) -> bool:
 
 
 def await_current(database: Database) -> None:
-    """Wait until another process has brought the database up to date, or the database itself has come up."""
+    """Wait until another process has brought the database up to date, and before that until it has come up."""
+    _await(lambda: is_current(database))
+
+
+def await_database(database: Database) -> None:
+    """Wait until the database has come up."""
+    _await(lambda: database.engine.connect().close() is None)
+
+
+def _await(condition: Callable[[], bool]) -> None:
     while True:
         try:
-            if is_current(database):
+            if condition():
                 return
         except OperationalError:
             pass

@@ -66,10 +66,10 @@ class Supervisor:
         url = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
         _write(self.plan.run_folder / "endpoint.json", json.dumps({"url": url, "pid": os.getpid()}))
         while not self._stopping:
-            self._keep_database()
-            self._keep_agent()
             for child in self._children:
                 child.keep()
+            self._keep_database()
+            self._keep_agent()
             self._tell_when_ready(url)
             _sleep_until_signal(wake, TICK_SECONDS if self._ready else 0.1)
         self._stop()
@@ -78,7 +78,11 @@ class Supervisor:
     def _make_children(self) -> list[Child]:
         here = str(os.getpid())
         base = (sys.executable, "-m", "wutong.app")
-        environment = {"WUTONG_HOME": self.plan.home, "WUTONG_DATABASE_URL": self.plan.database_url or (self.postgres.url if self.postgres else "")}
+        environment = {
+            "WUTONG_HOME": self.plan.home,
+            "MALLOC_ARENA_MAX": "2",
+            "WUTONG_DATABASE_URL": self.plan.database_url or (self.postgres.url if self.postgres else ""),
+        }
         pids = self.plan.run_folder
         worker = Child("worker", (*base, "worker", "--parent", here), environment=environment, pid_file=pids / "worker.pid")
         handle = self._socket.fileno()
@@ -171,6 +175,7 @@ def stop_engine(plan: Plan) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         while _peer(path) == pid and time.monotonic() < deadline:
             time.sleep(0.05)
+    (plan.run_folder / "agent.pid").unlink(missing_ok=True)
     if plan.database_url is None:
         embedded(plan).stop()
 

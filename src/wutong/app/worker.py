@@ -1,10 +1,13 @@
 """The worker process: brings the schema up to date, puts in what a centre begins with, then runs every background loop until it is told to stop."""
 
+import os
 import signal
+import sys
 from types import FrameType
+from typing import NoReturn
 
 from wutong.app.build import build_centre, build_loops, seed
-from wutong.app.migrate import migrate
+from wutong.app.migrate import await_database, migrate
 from wutong.kit import log
 from wutong.kit.loops import Runner, free_dead_leases
 from wutong.kit.settings import Settings
@@ -12,11 +15,12 @@ from wutong.kit.settings import Settings
 logger = log.get_logger(__name__)
 
 
-def run_worker() -> int:
-    """Run until SIGTERM or SIGINT."""
+def run_worker() -> NoReturn:
+    """Run until SIGTERM or SIGINT; a step that is still at it some seconds later is cut off, as a kill would."""
     settings = Settings()
     log.configure(settings.log_level, json=settings.log_json)
     centre = build_centre(settings, pool_size=3)
+    await_database(centre.database)
     migrate(centre.database)
     seed(settings, centre.database)
     with centre.database.session() as session:
@@ -31,4 +35,5 @@ def run_worker() -> int:
     logger.info("worker runs")
     runner.run()
     centre.close()
-    return 0
+    sys.stderr.flush()
+    os._exit(0)  # an ordinary exit would wait for every thread of every pool

@@ -25,6 +25,7 @@ from wutong.kit.tables import LeaseRow
 log = get_logger(__name__)
 
 LEASE_SECONDS = 15
+PATIENCE_SECONDS = 8
 _FATES = f"{socket.gethostname()}:{Path('/proc/self/ns/pid').readlink()}"
 
 
@@ -99,13 +100,15 @@ class Runner:
         self.alive_at: dict[str, float] = {}
 
     def run(self) -> None:
-        """Start every loop and return when `stop` was called and all have ended."""
+        """Start every loop and return when `stop` was called and all have ended, or the patience with those that have not is over."""
         threads = [threading.Thread(target=self._run_loop, args=(loop,), name=loop.name, daemon=True) for loop in self._loops]
         threads.append(threading.Thread(target=self._listen, name="listen", daemon=True))
         for thread in threads:
             thread.start()
+        self._stop.wait()
+        deadline = clock.monotonic() + PATIENCE_SECONDS
         for thread in threads:
-            thread.join()
+            thread.join(max(0.0, deadline - clock.monotonic()))
         self._give_leases_back()
 
     def stop(self) -> None:

@@ -5,7 +5,6 @@ whoever started it. This module imports the standard library only, so that a sup
 """
 
 import fcntl
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -212,6 +211,8 @@ def _socket_folder(folder: Path) -> Path:
     own = folder / "run"
     if len(os.fsencode(own)) <= _SOCKET_PATH_LIMIT:
         return own
+    import hashlib  # costs megabytes that a supervisor would carry for nothing
+
     return Path("/tmp") / f"wutong-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108 the limit of socket paths leaves no choice; ownership is checked
 
 
