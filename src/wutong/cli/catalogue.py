@@ -1,0 +1,60 @@
+"""`wutong flavors` and `wutong env`: what jobs can run on, and in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wutong.cli import show
+from wutong.cli.common import Json, client
+from wutong.cli.show import yuan
+from wutong.sdk import catalogue
+from wutong.sdk.catalogue import Flavour
+
+environments = typer.Typer(help="Named sets of libraries that jobs run in.", no_args_is_help=True)
+
+
+def flavors(as_json: Json = False) -> None:
+    """List machine sizes and what a card-hour of each costs now."""
+    with client() as centre:
+        found = catalogue.list_flavours(centre)
+    if as_json:
+        show.as_json(found)
+        return
+    columns = ("FLAVOUR", "POOL", "ACCELERATOR", ">CARDS", ">CPUS", ">MEMORY", ">PER CARD-HOUR", "")
+    rows = [
+        (f.name, f.pool, f.accelerator, f.cards, f.cpus, show.size(f.memory_mb * 2**20), price(f), f.description) for f in found
+    ]
+    show.table(columns, rows, empty="The centre offers no machines yet.")
+
+
+def price(flavour: Flavour) -> str:
+    """Write what a card-hour costs, `-` for a flavour without a price."""
+    return "-" if flavour.fen_per_card_hour is None else yuan(flavour.fen_per_card_hour)
+
+
+@environments.command("ls")
+def list_environments(as_json: Json = False) -> None:
+    """List environments."""
+    with client() as centre:
+        found = list(catalogue.list_environments(centre))
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [(e.name, e.state, e.python or "-", "-" if e.size_bytes is None else show.size(e.size_bytes), e.built_at, e.detail or "") for e in found]
+    show.table(("NAME", "STATE", "PYTHON", ">SIZE", "BUILT", ""), rows, empty="No environments yet.")
+
+
+@environments.command("add")
+def add_environment(
+    name: Annotated[str, typer.Argument(help="Name.")],
+    lock: Annotated[Path, typer.Argument(help="Requirements lock with hashes, as `uv pip compile --generate-hashes` writes it.")],
+    as_json: Json = False,
+) -> None:
+    """Register an environment of your organisation; it is built when a job first needs it."""
+    with client() as centre:
+        made = catalogue.register_environment(centre, name, lock.read_text(encoding="utf-8"))
+    if as_json:
+        show.as_json(made)
+    else:
+        show.out.print(f"{show.cell(made.name)}  {made.state}")

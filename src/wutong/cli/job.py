@@ -1,0 +1,276 @@
+"""`wutong job`: submit, watch, follow, cancel."""
+
+import json
+import sys
+import time
+import tomllib
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from wutong.cli import push, show
+from wutong.cli.common import Json, Yes, checked, client
+from wutong.cli.show import Stop, card_hours, duration, yuan
+from wutong.sdk import jobs
+from wutong.sdk.client import Client
+from wutong.sdk.jobs import ENDED, Estimate, Job, JobRequest, JobState
+
+app = typer.Typer(help="Submit jobs and see where they stand.", no_args_is_help=True)
+
+JobId = Annotated[str, typer.Argument(help="Id of the job.", show_default=False)]
+
+
+@app.command()
+def submit(  # noqa: PLR0917 typer makes options of parameters
+    file: Annotated[Path | None, typer.Argument(help="Job file, YAML or TOML. Options go before what it says.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Option(help="What people call the job.")] = None,
+    command: Annotated[str | None, typer.Option(help="Shell line to run.")] = None,
+    code: Annotated[str | None, typer.Option(help="Folder to push as a code version, or the name of one: `trainer@2`.")] = None,
+    environment: Annotated[str | None, typer.Option("--environment", "-e", help="Named environment.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="Data set to show to the job: `digits`, `digits@3`, or `name=digits@3`. Repeatable.")] = None,
+    flavour: Annotated[str | None, typer.Option("--flavor", "--flavour", "-f", help="Machine size.")] = None,
+    time_limit: Annotated[int | None, typer.Option(help="Seconds after which it is stopped.")] = None,
+    tries: Annotated[int | None, typer.Option(help="How often a failing command is tried.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model whose new version the outputs become.")] = None,
+    variable: Annotated[list[str] | None, typer.Option("--env", help="NAME=value for the job's environment. Repeatable.")] = None,
+    secret: Annotated[list[str] | None, typer.Option(help="Stored secret to hand over. Repeatable.")] = None,
+    array: Annotated[str | None, typer.Option(help="Indices to run once each: `0-9`, four at once: `0-9%4`.")] = None,
+    after: Annotated[list[str] | None, typer.Option(help="Job that must succeed first. Repeatable.")] = None,
+    key: Annotated[str | None, typer.Option(help="Idempotency key: the same key never makes a second job.")] = None,
+    watch_it: Annotated[bool, typer.Option("--watch", "-w", help="Follow the log until the job ends; the exit status is the job's.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Submit a job, from a file, from options, or both. Shows the estimate and asks before it holds money."""
+    fields = read_file(file) if file else {}
+    given = {
+        "name": name,
+        "command": command,
+        "environment": environment,
+        "flavour": flavour,
+        "time_limit_s": time_limit,
+        "tries": tries,
+        "array": array,
+        "after": after,
+        "secrets": secret,
+    }
+    fields.update({field: value for field, value in given.items() if value is not None})
+    if data:
+        fields["datasets"] = [mounted(text) for text in data]
+    if variable:
+        fields["env"] = {**fields.get("env", {}), **dict(pair(text) for text in variable)}
+    if model:
+        fields["outputs"] = {**fields.get("outputs", {}), "model": model}
+    with client() as centre:
+        folder = code or fields.get("code")
+        if folder:
+            fields["code"] = push.code_reference(centre, folder, base=file.parent if file and not code else Path())
+        request = parse(fields)
+        if not yes:
+            ask(centre, request)
+        job = jobs.submit(centre, request, key=key or str(uuid.uuid4()))
+        if as_json:
+            show.as_json(job)
+        else:
+            show.out.print(f"{job.id}  {show.cell(job.name)}  {job.state}")
+        if watch_it:
+            raise typer.Exit(follow_to_end(centre, job.id))
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read a job file into plain fields."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        fields = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except OSError as error:
+        raise Stop(f"{path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Stop(f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}") from None
+    if not isinstance(fields, dict):
+        raise Stop(f"{path} must hold fields such as `name:` and `command:`. `wutong job schema` prints all of them.")
+    return fields
+
+
+def parse(fields: dict[str, Any]) -> JobRequest:
+    """Check the fields, and say every one that is wrong."""
+    return checked(JobRequest, fields, hint="`wutong job schema` prints the fields of a job.")
+
+
+def mounted(text: str) -> dict[str, str]:
+    """Read `name=ref` or `ref` as a mount; without a name, the repository's own serves."""
+    name, _, ref = text.rpartition("=")
+    return {"ref": ref, "path": name}
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Read NAME=value."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Stop(f"--env {text}: write it as NAME=value.")
+    return name, value
+
+
+def ask(centre: Client, request: JobRequest) -> None:
+    """Show what the job may cost, and ask."""
+    cost = jobs.estimate(centre, request)
+    show.err.print(in_words(cost))
+    if cost.problems:
+        raise Stop(f"{' '.join(cost.problems)} Nothing was submitted.")
+    show.confirm(f"Submit, and hold {yuan(cost.hold_fen)}?", yes=False)
+
+
+def in_words(cost: Estimate) -> str:
+    """Say what a job may cost."""
+    price = f"{yuan(cost.fen_per_card_hour)} a card-hour"
+    most = f"At most {card_hours(cost.card_seconds)} at {price}: {yuan(cost.amount_fen)}"
+    paid = f", {card_hours(cost.package_seconds)} from packages" if cost.package_seconds else ""
+    paid += f", {yuan(cost.credit_fen)} from credits" if cost.credit_fen else ""
+    usual = f" Jobs like it cost you {yuan(cost.typical_fen)} of late." if cost.typical_fen is not None else ""
+    return f"{most}{paid}.{usual}"
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a job file."""
+    show.as_json(JobRequest.model_json_schema())
+
+
+@app.command("ls")
+def list_(
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only jobs with this in their name.")] = None,
+    most: Annotated[int, typer.Option("--limit", "-n", help="How many at most, newest first.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first."""
+    with client() as centre:
+        found = list(jobs.list_jobs(centre, state=state, name=name, most=most))
+    if as_json:
+        show.as_json(found)
+        return
+    columns = ("ID", "NAME", "STATE", "WHY", "FLAVOUR", ">TIME", ">COST", "SUBMITTED")
+    rows = [(j.id, j.name, j.state, j.reason or "", j.flavour, ran(j), yuan(j.charged_fen), j.created_at) for j in found]
+    show.table(columns, rows, empty="No jobs yet. `wutong job submit` starts one.")
+
+
+def ran(job: Job) -> str:
+    """Write how long a job has run, or ran."""
+    if job.started_at is None:
+        return "-"
+    end = job.ended_at.timestamp() if job.ended_at else time.time()
+    return duration(end - job.started_at.timestamp())
+
+
+@app.command("show")
+def show_(job_id: JobId, as_json: Json = False) -> None:
+    """Show one job: state, cause, attempts, cost, outputs."""
+    with client() as centre:
+        job, attempts = jobs.get(centre, job_id), jobs.list_attempts(centre, job_id)
+    if as_json:
+        show.as_json({**job.model_dump(mode="json"), "attempts": [a.model_dump(mode="json") for a in attempts]})
+        return
+    show.facts(
+        [
+            ("id", job.id),
+            ("name", job.name),
+            ("state", job.state),
+            ("why", job.reason),
+            ("detail", job.detail),
+            ("position", job.position),
+            ("waits for", job.waiting_for),
+            ("flavour", f"{job.flavour} x {job.nodes}"),
+            ("environment", job.environment),
+            ("command", job.command if isinstance(job.command, str) else json.dumps(job.command)),
+            ("submitted", job.created_at),
+            ("started", job.started_at),
+            ("ended", job.ended_at),
+            ("exit code", job.exit_code),
+            ("cost so far", yuan(job.charged_fen)),
+            ("outputs", job.outputs_version),
+            ("metrics", json.dumps(job.metrics) if job.metrics else None),
+        ]
+    )
+    rows = [(a.number, a.reason or "under way", a.exit_code, a.started_at, a.ended_at, a.detail) for a in attempts]
+    show.table(("ATTEMPT", "ENDED AS", ">EXIT", "STARTED", "ENDED", "DETAIL"), rows, empty="It was not tried yet.")
+
+
+@app.command()
+def watch(job_id: JobId) -> None:
+    """Follow the log until the job ends; the exit status is 0 when it succeeded."""
+    with client() as centre:
+        raise typer.Exit(follow_to_end(centre, job_id))
+
+
+@app.command()
+def logs(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+    attempt: Annotated[int | None, typer.Option(help="Which try; the latest by default.")] = None,
+) -> None:
+    """Print the log, as bytes, untouched."""
+    with client() as centre:
+        pieces = jobs.follow_log(centre, job_id, attempt=attempt) if follow else jobs.read_log(centre, job_id, attempt=attempt)
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+
+
+@app.command()
+def cancel(job_id: JobId, yes: Yes = False, as_json: Json = False) -> None:
+    """Cancel a job. A running one gets its checkpoint signal and some grace first."""
+    show.confirm(f"Cancel {job_id}?", yes=yes)
+    with client() as centre:
+        job = jobs.cancel(centre, job_id)
+    if as_json:
+        show.as_json(job)
+    else:
+        show.out.print(f"{job.id}  {job.state}  {job.reason or ''}")
+
+
+@app.command()
+def events(job_id: JobId, as_json: Json = False) -> None:
+    """Show all that happened to a job."""
+    with client() as centre:
+        found = list(jobs.list_events(centre, job_id))
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [(e.at, e.what, e.state, e.attempt or "", e.by, e.detail) for e in found]
+    show.table(("WHEN", "WHAT", "STATE", ">ATTEMPT", "BY", "DETAIL"), rows, empty="Nothing happened yet.")
+
+
+def follow_to_end(centre: Client, job_id: str) -> int:
+    """Print what the job says until it ended, then how it ended; return 0, the job's own status, or 1."""
+    said = None
+    while True:
+        job = jobs.get(centre, job_id)
+        if job.state in ENDED or job.state in {JobState.RUNNING, JobState.FINISHING}:
+            break
+        now = (job.state, job.reason, job.waiting_for)
+        if now != said:
+            said = now
+            place = f", place {job.position}" if job.position else ""
+            show.err.print(show.cell(f"{job.state}{place}: {job.waiting_for or job.detail or job.reason or 'it starts in a moment'}"))
+        time.sleep(0.3)
+    for piece in jobs.follow_log(centre, job_id):
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    job = jobs.await_end(centre, job_id)
+    why = "" if job.reason in (None, "completed") else f" ({job.reason})"
+    show.err.print(show.cell(f"{job.state}{why} after {ran(job)}; {yuan(job.charged_fen)} so far{'; ' + job.detail if job.detail else ''}"))
+    return 0 if job.state == JobState.SUCCEEDED else (job.exit_code or 1)
+
+
+@app.command("estimate")
+def estimate_(file: Annotated[Path, typer.Argument(help="Job file, YAML or TOML.")], as_json: Json = False) -> None:
+    """Say what a job would cost if it ran to its time limit, and who would pay."""
+    with client() as centre:
+        cost = jobs.estimate(centre, parse({**read_file(file), "code": None}))
+    if as_json:
+        show.as_json(cost)
+        return
+    show.out.print(in_words(cost))
+    show.facts([("held at the start", yuan(cost.hold_fen)), ("from cash", yuan(cost.cash_fen)), ("problems", " ".join(cost.problems))])

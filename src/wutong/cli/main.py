@@ -1,0 +1,74 @@
+"""The command `wutong`. It talks to a centre over HTTP and imports nothing of the server, so that it starts quickly."""
+
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from wutong.cli import account, admin, catalogue, job, local, money, push, show
+from wutong.cli.show import Stop
+from wutong.sdk.data import RepoKind
+from wutong.sdk.errors import ApiError
+
+app = typer.Typer(
+    name="wutong",
+    help="Buy compute, push data, run jobs, own the model, see the bill.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(account.register)
+app.command()(account.login)
+app.command()(account.logout)
+app.command()(account.whoami)
+app.command()(catalogue.flavors)
+app.command()(money.balance)
+app.command()(money.topup)
+app.command()(money.bill)
+app.command()(money.statement)
+app.add_typer(job.app, name="job")
+app.add_typer(push.commands(RepoKind.DATASET, "data set"), name="data")
+app.add_typer(push.commands(RepoKind.MODEL, "model"), name="model")
+app.add_typer(push.commands(RepoKind.CODE, "code version"), name="code")
+app.add_typer(catalogue.environments, name="env")
+app.add_typer(money.orders, name="order")
+app.add_typer(money.budgets, name="budget")
+app.add_typer(account.tokens, name="token")
+app.add_typer(account.members, name="member")
+app.add_typer(account.secrets, name="secret")
+app.add_typer(admin.app, name="admin")
+local.add(app)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", envvar="WUTONG_DEBUG")] = False,
+    url: Annotated[str | None, typer.Option(help="Address of the centre, for this command.")] = None,
+) -> None:
+    """Take the options that come before the command's name."""
+    os.environ["WUTONG_DEBUG"] = "1" if debug else ""
+    if url:
+        os.environ["WUTONG_URL"] = url
+
+
+def run() -> None:
+    """Run the command; an error is one sentence on standard error and a status that is not 0."""
+    try:
+        app()
+    except (Stop, ApiError, OSError) as error:
+        if os.environ.get("WUTONG_DEBUG"):
+            raise
+        if isinstance(error, BrokenPipeError):
+            sys.stderr.close()
+            sys.exit(141)
+        show.err.print(f"[red]{show.cell(error)}[/red]")
+        sys.exit(error.status if isinstance(error, Stop) else 1)
+    except click.exceptions.Abort:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

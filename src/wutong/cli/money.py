@@ -1,0 +1,184 @@
+"""`wutong balance`, `bill`, `statement`, `order`, `budget`: what one has, what it was spent on, what can be bought."""
+
+import csv
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated
+
+import typer
+
+from wutong.cli import show
+from wutong.cli.common import Json, Yes, client
+from wutong.cli.show import Stop, card_hours, yuan
+from wutong.sdk import money
+
+CHINA = timezone(timedelta(hours=8))
+"""Bills are made by calendar months of the centre, which are China's."""
+
+orders = typer.Typer(help="Buy packages of card-hours, reserve cards, see what was bought.", no_args_is_help=True)
+budgets = typer.Typer(help="Monthly limits for the organisation and for people.", no_args_is_help=True)
+
+Month = Annotated[str | None, typer.Option(help="Month such as 2026-11; the present one by default.")]
+
+
+def balance(as_json: Json = False) -> None:
+    """Show what your organisation has: free, held for running jobs, owed, and packages and credits."""
+    with client() as centre:
+        has = money.get_balance(centre)
+    if as_json:
+        show.as_json(has)
+        return
+    show.facts([("free", yuan(has.cash_fen)), ("held for jobs", yuan(has.held_fen)), ("owed", yuan(has.debt_fen) if has.debt_fen else None)])
+    left = [yuan(c.remaining) if c.unit == "fen" else card_hours(c.remaining) for c in has.credits]
+    rows = [(c.label, amount, f"{c.share_permille / 10:g} %", c.valid_until) for c, amount in zip(has.credits, left, strict=True)]
+    if rows:
+        show.table(("CREDIT", ">LEFT", ">PAYS UP TO", "UNTIL"), rows, empty="")
+
+
+def topup(as_json: Json = False) -> None:
+    """Say how to top up: by bank transfer, with the reference that finds your account."""
+    with client() as centre:
+        how = money.top_up_instructions(centre)
+    if as_json:
+        show.as_json(how)
+        return
+    show.out.print(show.cell(how.sentence))
+    show.facts([("reference to give", how.reference)])
+
+
+def bill(
+    month: Month = None,
+    windows: Annotated[bool, typer.Option("--windows", help="Show every usage window of every line, with the engine's record.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the itemised bill of a month: a line for each job; --windows drills down to what the engine recorded."""
+    chosen = month or datetime.now(CHINA).strftime("%Y-%m")
+    with client() as centre:
+        found = money.get_bill(centre, chosen)
+        details = {item.job_id: list(money.list_charges(centre, item.job_id)) for item in found.items} if windows or as_csv else {}
+    if as_json:
+        rows = {job_id: [w.model_dump(mode="json") for w in items] for job_id, items in details.items()}
+        show.as_json({**found.model_dump(mode="json"), "windows": rows})
+    elif as_csv:
+        write_csv(found, details)
+    else:
+        show_items(found)
+        for item in found.items if windows else []:
+            show_windows(item, details[item.job_id])
+        show.out.print(f"\ntotal of {chosen}: [bold]{yuan(found.total_fen)}[/bold]")
+
+
+def show_items(found: money.Bill) -> None:
+    """Print a line for each job."""
+    columns = ("JOB", "NAME", "FLAVOUR", ">CARD TIME", ">FROM PACKAGES", ">AMOUNT")
+    rows = [(x.job_id, x.job_name, x.flavour, card_hours(x.card_ms / 1000), card_hours(x.package_seconds), yuan(x.amount_fen)) for x in found.items]
+    show.table(columns, rows, empty=f"Nothing was used in {found.month}.")
+
+
+def show_windows(item: money.BillItem, charges: list[money.Charge]) -> None:
+    """Print the usage windows below a job, each with the engine's record it came from and the entry that paid it."""
+    show.out.print(f"\n[bold]{show.cell(item.job_name)}[/bold]  {item.job_id}")
+    columns = ("WINDOW", "KIND", "RUN", ">CARD-SECONDS", ">PER CARD-HOUR", ">AMOUNT", ">RECORD")
+    rows = [
+        (c.window_start, c.kind, c.run_name, f"{c.card_ms / 1000:.3f}", yuan(c.fen_per_card_hour), yuan(c.amount_fen), c.usage_seq) for c in charges
+    ]
+    show.table(columns, rows, empty="No windows.")
+
+
+def write_csv(found: money.Bill, details: dict[str, list[money.Charge]]) -> None:
+    """Print a row for each window, for a spreadsheet."""
+    rows = csv.writer(sys.stdout)
+    rows.writerow(["month", "job", "name", "flavour", "kind", "run", "window_start", "card_ms", "package_seconds", "fen_per_card_hour", "fen"])
+    for item in found.items:
+        # A leading apostrophe keeps spreadsheets from taking a hostile name for a formula.
+        name = f"'{item.job_name}" if item.job_name[:1] in "=+-@\t\r" else item.job_name
+        for c in details[item.job_id]:
+            money_columns = (c.card_ms, c.package_seconds, c.fen_per_card_hour, c.amount_fen)
+            rows.writerow([found.month, item.job_id, name, item.flavour, c.kind, c.run_name, c.window_start.isoformat(), *money_columns])
+
+
+def statement(
+    days: Annotated[int, typer.Option(help="How many days back.")] = 31,
+    as_json: Json = False,
+) -> None:
+    """Show the movements of your money in time order, each with its cause."""
+    with client() as centre:
+        lines = list(money.list_statement(centre, since=datetime.now(UTC) - timedelta(days=days)))
+    if as_json:
+        show.as_json(lines)
+        return
+    rows = [(x.at, x.kind, yuan(x.amount_fen), yuan(x.balance_after), x.memo, f"{x.cause_kind} {x.cause_id}") for x in lines]
+    show.table(("WHEN", "KIND", ">AMOUNT", ">BALANCE", "WHAT", "CAUSE"), rows, empty="No movements yet.")
+
+
+@orders.command("ls")
+def list_orders(as_json: Json = False) -> None:
+    """List what was bought."""
+    with client() as centre:
+        found = list(money.list_orders(centre))
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [(o.id, o.name, o.kind, o.state, card_hours(o.card_seconds), yuan(o.amount_fen), o.valid_until) for o in found]
+    show.table(("ID", "WHAT", "KIND", "STATE", ">BRINGS", ">AMOUNT", "UNTIL"), rows, empty="Nothing bought yet.")
+
+
+@orders.command()
+def offers(as_json: Json = False) -> None:
+    """List the packages on sale."""
+    with client() as centre:
+        found = money.list_offers(centre)
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [(o.name, o.accelerator, o.card_hours, o.validity_days, yuan(o.price_fen)) for o in found]
+    show.table(("PACKAGE", "FOR", ">CARD-HOURS", ">DAYS VALID", ">PRICE"), rows, empty="No packages are on sale.")
+
+
+@orders.command()
+def buy(name: Annotated[str, typer.Argument(help="Name of the package.")], yes: Yes = False, as_json: Json = False) -> None:
+    """Buy a package of card-hours from your balance."""
+    with client() as centre:
+        offer = next((o for o in money.list_offers(centre) if name in (o.name, o.id)), None)
+        if offer is None:
+            raise Stop(f"There is no package {name}. `wutong order offers` lists those on sale.")
+        question = f"Buy {offer.name}: {offer.card_hours} card-hours for {yuan(offer.price_fen)}, to be used within {offer.validity_days} days?"
+        show.confirm(question, yes=yes)
+        order = money.buy_package(centre, offer.id, key=str(uuid.uuid4()))
+    if as_json:
+        show.as_json(order)
+    else:
+        show.out.print(f"{order.id}  {order.state}  {yuan(order.amount_fen)}")
+
+
+@budgets.command("ls")
+def list_budgets(as_json: Json = False) -> None:
+    """Show limits and what is spent of them."""
+    with client() as centre:
+        found = money.list_budgets(centre)
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [(b.person_id or "the organisation", yuan(b.limit_fen), yuan(b.spent_fen), b.month) for b in found]
+    show.table(("FOR", ">LIMIT", ">SPENT", "MONTH"), rows, empty="No limits are set.")
+
+
+@budgets.command("set")
+def set_budget(
+    amount: Annotated[str, typer.Argument(help="Yuan a month.")],
+    person: Annotated[str | None, typer.Option(help="Id of a person; the whole organisation by default.")] = None,
+) -> None:
+    """Set a monthly limit."""
+    with client() as centre:
+        set_to = money.set_budget(centre, fen(amount), person)
+    show.out.print(f"{set_to.person_id or 'The organisation'} may spend {yuan(set_to.limit_fen)} a month.")
+
+
+def fen(text: str) -> int:
+    """Read yuan such as 12.50 as fen."""
+    whole, _, rest = text.replace(",", "").removeprefix("¥").partition(".")
+    if not whole.isdigit() or len(rest) > 2 or (rest and not rest.isdigit()):
+        raise Stop(f"{text} is not an amount of yuan such as 120 or 99.50.")
+    return int(whole) * 100 + int(rest.ljust(2, "0"))

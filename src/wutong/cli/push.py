@@ -1,0 +1,143 @@
+"""Pushing and pulling folders with a progress bar; `wutong data`, `wutong model` and `wutong code` share it."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wutong.cli import show
+from wutong.cli.common import Json, Yes, client
+from wutong.cli.show import Stop
+from wutong.sdk import data, transfer
+from wutong.sdk.client import Client
+from wutong.sdk.data import RepoKind, Version
+
+Ref = Annotated[str, typer.Argument(help="`name`, `name@3`, or `<tenant>/name@3` for a published one.")]
+
+
+def push_folder(centre: Client, path: Path, kind: RepoKind, name: str, *, licence: str = "proprietary", note: str = "") -> transfer.Pushed:
+    """Push a folder or file as a version, with a bar; says what is not there in words."""
+    if not path.exists():
+        raise Stop(f"There is no {path}.")
+    with show.progress_bar() as bar:
+        task = bar.add_task(f"push {name}", total=None)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return transfer.push(centre, path, kind=kind, name=name, licence=licence, note=note, progress=tell)
+
+
+def code_reference(centre: Client, code: str, *, base: Path) -> str:
+    """Return a code reference: a folder is pushed as a version first."""
+    folder = base / code
+    if not folder.is_dir():
+        if code.startswith((".", "/")):
+            raise Stop(f"There is no folder {folder} to push as code.")
+        return code
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name) or "code"
+    pushed = push_folder(centre, folder, RepoKind.CODE, name)
+    return f"{name}@{pushed.version.number}"
+
+
+def commands(kind: RepoKind, word: str) -> typer.Typer:  # noqa: PLR0915 it defines six commands
+    """Build the commands of one kind of repository: push, pull, ls, show, rm, publish."""
+    app = typer.Typer(help=f"Push, pull and list {word}s: immutable versions of files.", no_args_is_help=True)
+
+    @app.command()
+    def push(
+        path: Annotated[Path, typer.Argument(help="Folder or file.")],
+        name: Annotated[str | None, typer.Option(help="Name; the folder's own by default.")] = None,
+        licence: Annotated[str, typer.Option(help="SPDX identifier such as CC-BY-4.0, or `proprietary`.")] = "proprietary",
+        note: Annotated[str, typer.Option(help="What is new in this version.")] = "",
+        as_json: Json = False,
+    ) -> None:
+        """Push a folder as a new version. Content the centre has already is not sent again."""
+        with client() as centre:
+            pushed = push_folder(centre, path, kind, name or path.resolve().name, licence=licence, note=note)
+        if as_json:
+            show.as_json({**pushed.version.model_dump(mode="json"), "sent_files": pushed.sent_files, "sent_bytes": pushed.sent_bytes})
+            return
+        version = pushed.version
+        show.out.print(
+            f"{show.cell(pushed.name)}@{version.number}  {version.file_count} files, {show.size(version.size_bytes)}; "
+            f"sent {pushed.sent_files} files, {show.size(pushed.sent_bytes)}"
+        )
+
+    @app.command()
+    def pull(
+        ref: Ref,
+        to: Annotated[Path | None, typer.Argument(help="Folder to pull into; one named after it by default.", show_default=False)] = None,
+    ) -> None:
+        """Pull a version into a folder. Whole files that are there already are not fetched again; broken-off ones go on."""
+        with client() as centre:
+            version = data.resolve(centre, kind, ref)
+            folder = to or Path(ref.rpartition("/")[2].partition("@")[0])
+            with show.progress_bar() as bar:
+                task = bar.add_task(f"pull {show.cell(ref)}", total=version.size_bytes)
+                transfer.pull(centre, version, folder, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        show.out.print(f"{version.file_count} files, {show.size(version.size_bytes)} in {show.cell(folder)}")
+
+    @app.command("ls")
+    def list_(
+        public: Annotated[bool, typer.Option("--public", help="List what others have published, too.")] = False,
+        search: Annotated[str | None, typer.Option(help="Only names with this in them.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        """List repositories."""
+        with client() as centre:
+            repos = list(data.list_repos(centre, kind, public=public, search=search))
+        if as_json:
+            show.as_json(repos)
+            return
+        rows = [(r.name, r.visibility, r.licence, r.tenant_id, r.created_at) for r in repos]
+        show.table(("NAME", "VISIBLE", "LICENCE", "TENANT", "CREATED"), rows, empty=f"No {word}s yet.")
+
+    @app.command("show")
+    def show_(ref: Ref, as_json: Json = False) -> None:
+        """Show a version: size, digest, where it came from, its files."""
+        with client() as centre:
+            version = data.resolve(centre, kind, ref)
+            files = list(data.list_files(centre, version.id, most=50))
+        if as_json:
+            show.as_json({**version.model_dump(mode="json"), "files": [f.model_dump() for f in files]})
+            return
+        describe(version)
+        show.table(("FILE", ">SIZE", "SHA-256"), [(f.path, show.size(f.size_bytes), f.sha256[:16]) for f in files], empty="No files.")
+
+    @app.command()
+    def rm(ref: Ref, yes: Yes = False) -> None:
+        """Delete a whole repository (`name`) or one version (`name@3`). Running jobs keep what they use."""
+        show.confirm(f"Delete {ref}? It cannot be undone.", yes=yes)
+        with client() as centre:
+            delete(centre, kind, ref)
+        show.out.print(f"{show.cell(ref)} is deleted.")
+
+    @app.command()
+    def publish(
+        name: Annotated[str, typer.Argument(help="Name of the repository.")],
+        private: Annotated[bool, typer.Option("--private", help="Take it back.")] = False,
+    ) -> None:
+        """Let every tenant of the centre read it."""
+        with client() as centre:
+            repo = data.set_visibility(centre, data.get_repo(centre, kind, name).id, "private" if private else "public")
+        show.out.print(f"{show.cell(repo.name)} is {repo.visibility}.")
+
+    return app
+
+
+def delete(centre: Client, kind: RepoKind, ref: str) -> None:
+    """Delete a version, or the whole repository when no version is named."""
+    name, _, number = ref.partition("@")
+    if number:
+        data.delete_version(centre, data.resolve(centre, kind, ref).id)
+    else:
+        data.delete_repo(centre, data.get_repo(centre, kind, name).id)
+
+
+def describe(version: Version) -> None:
+    """Print the facts of a version, with its lineage."""
+    lineage = [(f"made by {name}", value) for name, value in sorted(version.lineage.items()) if isinstance(value, str | int)]
+    facts = [("version", version.number), ("files", version.file_count), ("size", show.size(version.size_bytes)), ("digest", version.digest)]
+    show.facts([*facts, ("note", version.note), ("created", version.created_at), *lineage])
