@@ -1,7 +1,8 @@
 """The collector: a loop that lets go of what nobody uses, in stages that each look again before they act.
 
 deleted version -> its files go when no pin holds it -> owners of unused blobs go when their time is over -> a blob without owners is
-marked -> after a grace it is removed from the store. Whoever records a blob takes its mark off under the row's lock and then checks that the bytes are there.
+marked -> after a grace it is removed from the store. Whoever records a blob takes its mark off under the row's lock and then checks that the
+bytes are there.
 """
 
 from collections.abc import Callable, Iterator

@@ -27,7 +27,7 @@ def ingest_folder(blobs: BlobStore, folder: Path, limits: FolderLimits | None = 
             walk.folder(root, "")
     finally:
         os.close(root)
-    return sorted(walk.files, key=lambda file: file.path.encode())
+    return sorted(walk.kept(), key=lambda file: file.path.encode())
 
 
 @dataclass
@@ -52,6 +52,13 @@ class _Walk:
                 self._skip(path, str(problem.params["reason"]))
             except (FileNotFoundError, NotADirectoryError, PermissionError, BlockingIOError) as error:
                 self._skip(path, f"it could not be read ({error.strerror}).")
+
+    def kept(self) -> list[File]:
+        """Return the files, without those whose name in normal form is also a folder's."""
+        folders = {parent for path in self.taken for parent in _parents(path)}
+        for path in self.taken & folders:
+            self._skip(path, "a folder has this name in Unicode's normal form.")
+        return [file for file in self.files if file.path not in folders]
 
     def _names(self, handle: int) -> list[str]:
         names = []
@@ -118,3 +125,8 @@ class _Walk:
     def _skip(self, path: str, reason: str) -> None:
         if len(self.skipped) < 1000:
             self.skipped.append(Skipped(printable(path), reason))
+
+
+def _parents(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    return ("/".join(parts[:end]) for end in range(1, len(parts)))

@@ -19,9 +19,9 @@ def materialise(blobs: BlobStore, files: Sequence[File], target: Path, *, writab
     """Make `target` a folder with exactly these files and return it; one that is there already and looks whole is kept.
 
     Read-only trees are hard links to blobs where the file system allows it (files 0444, folders 0555), so they cost no room but must only be shown to
-    runs that cannot write to them. `writable` makes copies. Raises `BlobLost`, `StoreFull`.
+    runs that cannot write to them. `writable` makes copies; take a target of its own for a run that will write. Raises `BlobLost`, `StoreFull`.
     """
-    if _looks_whole(target, files, writable=writable):
+    if _looks_whole(target, files):
         os.utime(target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def materialise(blobs: BlobStore, files: Sequence[File], target: Path, *, writab
     try:
         with full_disk_told():
             _fill(blobs, files, draft, writable=writable)
-            _publish(draft, target, files, writable=writable)
+            _publish(draft, target, files)
     finally:
         remove_tree(draft)
     return target
@@ -45,13 +45,14 @@ def remove_tree(folder: Path) -> None:
 
 
 def clean_trees(folder: Path, keep: set[str], *, unused_before: float, most_bytes: int = 0) -> int:
-    """Remove trees not in `keep` and not used since a moment (seconds since the epoch), the longest unused first, until at most `most_bytes` are left
-    in the others; also drafts of killed processes. Returns how many were removed.
+    """Remove trees not used since a moment (seconds since the epoch) whose name does not begin with a digest in `keep`; returns how many.
+
+    With `most_bytes`, the longest unused go first and only until all are within it. Drafts of killed processes always go.
     """
     if not folder.exists():
         return 0
     found = sorted((path.lstat().st_mtime, path) for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
-    stale = [path for used_at, path in found if used_at < unused_before and path.name not in keep]
+    stale = [path for used_at, path in found if used_at < unused_before and path.name.partition("-")[0] not in keep]
     left = sum(_size(path) for _, path in found) if most_bytes else 0
     removed = 0
     for path in stale:
@@ -117,21 +118,21 @@ def _link(source: Path, place: Path) -> bool:
     return True
 
 
-def _publish(draft: Path, target: Path, files: Sequence[File], *, writable: bool) -> None:
+def _publish(draft: Path, target: Path, files: Sequence[File]) -> None:
     try:
         draft.rename(target)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        if _looks_whole(target, files, writable=writable):
+        if _looks_whole(target, files):
             return
         target.rename(target.with_name(f"{_DRAFT}{secrets.token_hex(6)}"))
         draft.rename(target)
 
 
-def _looks_whole(target: Path, files: Sequence[File], *, writable: bool) -> bool:
-    """A tree appears only whole, so a glance is enough: some of its files, evenly spread, have their sizes. A writable one is never taken again."""
-    if writable or not target.is_dir():
+def _looks_whole(target: Path, files: Sequence[File]) -> bool:
+    """A tree appears only whole, so a glance is enough: some of its files, evenly spread, have their sizes."""
+    if not target.is_dir():
         return False
     step = max(1, len(files) // _LOOKED_AT)
     for file in files[::step]:
