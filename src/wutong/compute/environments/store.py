@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from wutong.compute.environments.rules import CENTRE, Environment, EnvironmentState
@@ -46,7 +46,7 @@ def get(session: Session, environment_id: str) -> Environment:
 
 def list_for(session: Session, tenant_id: str | None) -> list[Environment]:
     """Return the newest version of every name a tenant can use (of all tenants with None)."""
-    query = select(ENVIRONMENT).distinct(ENVIRONMENT.c.tenant_id, ENVIRONMENT.c.name)
+    query = select(ENVIRONMENT).ext(distinct_on(ENVIRONMENT.c.tenant_id, ENVIRONMENT.c.name))
     if tenant_id is not None:
         query = query.where(ENVIRONMENT.c.tenant_id.in_([tenant_id, CENTRE]))
     query = query.order_by(ENVIRONMENT.c.tenant_id, ENVIRONMENT.c.name, ENVIRONMENT.c.registered_at.desc())

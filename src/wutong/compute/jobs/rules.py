@@ -301,8 +301,13 @@ class JobLimits:
 
     @property
     def trees(self) -> Path:
-        """Folder of materialised versions, by digest."""
+        """Folder of materialised versions, by digest; links to the blob store."""
         return self.home / "trees"
+
+    @property
+    def tree_copies(self) -> Path:
+        """The same as copies, for engines that cannot keep a run from writing to what it is shown."""
+        return self.home / "tree-copies"
 
     @property
     def logs(self) -> Path:

@@ -19,7 +19,7 @@ def is_confined(session: Session, engine: str) -> bool:
 
 def tree_of(limits: JobLimits, item: Input, *, confined: bool) -> Path:
     """Return the folder of a version, whether it is there yet or not. Runs that could write to it get copies, never links to the store."""
-    return limits.trees / (item.digest if confined else f"{item.digest}-copy")
+    return (limits.trees if confined else limits.tree_copies) / item.digest
 
 
 def make_tree(blobs: BlobStore, limits: JobLimits, item: Input, files: Sequence[File], *, confined: bool) -> Path:
