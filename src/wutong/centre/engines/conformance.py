@@ -105,7 +105,7 @@ class Conformance:
         end = self._ended(name)
         _hold(end.reason is EndReason.COMPLETED and end.exit_code == 0 and end.signal is None, f"odd end: {end}")
         _hold((end.submitted_at or 0) <= (end.started_at or 0) <= (end.ended_at or 0), f"times out of order: {end}")
-        _hold((end.ended_at or 0) - (end.started_at or 0) >= 0.3, f"too short: {end}")
+        _hold((end.ended_at or 0) - (end.started_at or 0) > 0.299, f"too short: {end}")
         _hold(self._log(name) == b"hello", f"log: {self._log(name)!r}")
 
     def test_submitting_again_runs_nothing_twice(self) -> None:

@@ -109,16 +109,25 @@ class Keeper:
             with contextlib.suppress(FileNotFoundError):
                 former.checkpoint.rename(self.folder.checkpoint)
         owner = self.ticket.identity
-        fresh = not self.folder.work.exists()
+        self._copy_code(owner)
         for path in (self.folder.work, self.folder.outputs, self.folder.checkpoint, self.folder.scratch):
             path.mkdir(mode=0o700, exist_ok=True)
             if owner is not None:
                 os.chown(path, owner, owner)
-        if self.spec.code_source is not None and fresh:
-            try:
-                folders.copy_tree(Path(self.spec.code_source), self.folder.work, owner)
-            except FileNotFoundError as error:
-                raise CannotStart("The code of the run is no longer there.") from error
+
+    def _copy_code(self, owner: int | None) -> None:
+        """Copy the code beside its place and then move it there: what an earlier keeper copied half is never run."""
+        if self.spec.code_source is None or self.folder.work.exists():
+            return
+        draft = self.folder.path / "work.new"
+        if draft.exists():
+            _remove(draft)
+        draft.mkdir(mode=0o700)
+        try:
+            folders.copy_tree(Path(self.spec.code_source), draft, owner)
+        except FileNotFoundError as error:
+            raise CannotStart("The code of the run is no longer there.") from error
+        draft.rename(self.folder.work)
 
     def _start(self) -> None:
         self.output, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -339,7 +348,8 @@ class Keeper:
             "max_memory_mb": max(self.peak, usage.ru_maxrss * 1024) // 1048576 if ran else None,
             "cpu_ms": int((usage.ru_utime + usage.ru_stime) * 1000) if ran else None,
         }
-        self._clear_scratch()
+        if self.folder.scratch.exists():
+            _remove(self.folder.scratch)
         while True:
             try:
                 folders.write_reserved(self.folder.result(self.ticket.restart), result)
@@ -348,11 +358,11 @@ class Keeper:
             else:
                 return
 
-    def _clear_scratch(self) -> None:
-        if self.folder.scratch.exists():
-            import shutil
 
-            shutil.rmtree(self.folder.scratch, ignore_errors=True)
+def _remove(path: Path) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _signal_name(number: int) -> str:

@@ -291,7 +291,8 @@ class Runs:
             return
         keepers.bury(live)
         if not keepers.read_facts(live):
-            self._again(live)
+            # A keeper that was forked counts as a start, with a log of its own; one that an agent died before forking does not.
+            self._again(live, counts=seen_alive or live.folder.logs(live.restart).exists())
             return
         started = live.started_ms or 0
         # While we watched, the end is now; else it is the keeper's last sign of life, but never before what was already reported.
@@ -301,7 +302,7 @@ class Runs:
         values = {"reason": EndReason.ENGINE_FAULT.value, "detail": detail, "started_ms": started, "ended_ms": max(ended, started, known)}
         self._end(live, values)
 
-    def _again(self, live: Live) -> None:
+    def _again(self, live: Live, *, counts: bool) -> None:
         """Queue a start once more whose keeper was lost before the job began: nothing ran, so nothing can run twice."""
         self._release(live)
         row = self.records.find(live.name)
@@ -311,7 +312,7 @@ class Runs:
             detail = "The run could not be started: the process that was to keep it was lost several times."
             self.records.end(live.name, reason=EndReason.ENGINE_FAULT.value, detail=detail, ended_ms=now_ms())
         elif row is not None:
-            self.records.change(live.name, phase="queued", restart=live.restart + 1, devices="")
+            self.records.change(live.name, phase="queued", restart=live.restart + counts, devices="")
             self.queue.add(_waiting(self.records.spec(live.name), row["submitted_ms"]))
 
     def _end(self, live: Live, result: dict[str, object]) -> None:
