@@ -23,7 +23,7 @@ def set_budget(session: Session, who: Principal, *, person_id: str | None = None
         raise NotFound(kind="member", id=person_id)
     scope = person_id or rules.EVERYBODY
     before = {budget.person_id: budget.limit_fen for budget in list_budgets(session, who)}.get(person_id)
-    store.put_budget(session, tenant_id, scope, limit_fen, who.person_id)
+    put_limit(session, tenant_id=tenant_id, person_id=person_id, limit_fen=limit_fen, changed_by=who.person_id)
     identity.audit(
         session,
         who,
@@ -35,6 +35,11 @@ def set_budget(session: Session, who: Principal, *, person_id: str | None = None
         after={"limit_fen": limit_fen},
     )
     return next(budget for budget in list_budgets(session, who) if budget.person_id == person_id)
+
+
+def put_limit(session: Session, *, tenant_id: str, person_id: str | None, limit_fen: int, changed_by: str) -> None:
+    """Write a limit down without asking who wants it; for commands and seeds."""
+    store.put_budget(session, tenant_id, person_id or rules.EVERYBODY, limit_fen, changed_by)
 
 
 def remove_budget(session: Session, who: Principal, *, person_id: str | None = None) -> None:
