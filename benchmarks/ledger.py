@@ -25,22 +25,22 @@ from wutong.ledger.rules import CENTRE, AccountKey, AccountKind, Transfer
 
 WRITERS, TENANTS, SECONDS, BATCH = 8, 200, 2.0, 100
 
-Work = Callable[[Database, int, int, bool], int]
+Work = Callable[..., int]
 
 
-def tenant(writer: int, number: int, hot: bool) -> str:
+def tenant(writer: int, number: int, *, hot: bool) -> str:
     return "tenant-hot" if hot else f"tenant-{(writer * 7919 + number) % TENANTS}"
 
 
-def sale(writer: int, number: int, hot: bool) -> Transfer:
-    cash = AccountKey(tenant(writer, number, hot), AccountKind.CASH)
+def sale(writer: int, number: int, *, hot: bool) -> Transfer:
+    cash = AccountKey(tenant(writer, number, hot=hot), AccountKind.CASH)
     return Transfer(f"bench:{hot}:{writer}:{number}", cash, AccountKey(CENTRE, AccountKind.REVENUE), 1, "bench", str(number), "One fen", clock.now())
 
 
-def raw(database: Database, writer: int, number: int, hot: bool) -> int:
+def raw(database: Database, writer: int, number: int, *, hot: bool) -> int:
     """Insert the row a sale would make, one transaction each, into a bare table with the same indexes."""
     moment = clock.now()
-    values = {"key": f"raw:{hot}:{writer}:{number}", "tenant": tenant(writer, number, hot), "id": str(number), "now": moment}
+    values = {"key": f"raw:{hot}:{writer}:{number}", "tenant": tenant(writer, number, hot=hot), "id": str(number), "now": moment}
     statement = """
         INSERT INTO bench_raw (id, key, group_key, leg, from_account, to_account, unit, amount, kind, tenant_id, net, cause_kind, cause_id, memo, at,
             posted_at) VALUES (nextval('bench_seq'), :key, :key, 1, 1, 2, 'fen', 1, 'posting', :tenant, -1, 'bench', :id, 'One fen', :now, :now)"""
@@ -49,21 +49,21 @@ def raw(database: Database, writer: int, number: int, hot: bool) -> int:
     return 1
 
 
-def single(database: Database, writer: int, number: int, hot: bool) -> int:
+def single(database: Database, writer: int, number: int, *, hot: bool) -> int:
     """One transfer, one transaction."""
     with database.session() as session:
-        return ledger.post(session, [sale(writer, number, hot)])
+        return ledger.post(session, [sale(writer, number, hot=hot)])
 
 
-def batch(database: Database, writer: int, number: int, hot: bool) -> int:
+def batch(database: Database, writer: int, number: int, *, hot: bool) -> int:
     """A hundred transfers, one call, one transaction."""
     with database.session() as session:
-        return ledger.post(session, [sale(writer + 100, number * BATCH + each, hot) for each in range(BATCH)])
+        return ledger.post(session, [sale(writer + 100, number * BATCH + each, hot=hot) for each in range(BATCH)])
 
 
-def life(database: Database, writer: int, number: int, hot: bool) -> int:
+def life(database: Database, writer: int, number: int, *, hot: bool) -> int:
     """Hold, charge, release: three transactions, three transfers."""
-    owner, key = tenant(writer, number, hot), f"life:{hot}:{writer}:{number}"
+    owner, key = tenant(writer, number, hot=hot), f"life:{hot}:{writer}:{number}"
     with database.session() as session:
         ledger.place_hold(session, tenant_id=owner, key=key, amount=10, cause_kind="job", cause_id=key)
     charge(database, key, f"usage:{key}")
@@ -72,12 +72,12 @@ def life(database: Database, writer: int, number: int, hot: bool) -> int:
     return 3
 
 
-def settle(database: Database, writer: int, number: int, hot: bool) -> int:
+def settle(database: Database, writer: int, number: int, *, hot: bool) -> int:
     """A hundred charges to one hold in one transaction, as the settler makes them."""
     key = f"settle:{hot}:{writer}"
     with database.session() as session:
         if number == 0:
-            ledger.place_hold(session, tenant_id=tenant(writer, number, hot), key=key, amount=10**6, cause_kind="job", cause_id=key)
+            ledger.place_hold(session, tenant_id=tenant(writer, number, hot=hot), key=key, amount=10**6, cause_kind="job", cause_id=key)
         for each in range(BATCH):
             capture(session, key, f"usage:{key}:{number}:{each}")
     return BATCH
@@ -93,7 +93,7 @@ def capture(session: Session, hold: str, key: str) -> None:
 
 
 def write(
-    url: str, work: Work, writer: int, hot: bool, barrier: "multiprocessing.synchronize.Barrier", results: "multiprocessing.Queue[int]"
+    url: str, work: Work, writer: int, *, hot: bool, barrier: "multiprocessing.synchronize.Barrier", results: "multiprocessing.Queue[int]"
 ) -> None:
     """Do one kind of work for some seconds."""
     database = Database(url, pool_size=1)
@@ -102,7 +102,7 @@ def write(
     barrier.wait()
     until, count, number = time.monotonic() + SECONDS, 0, 0
     while time.monotonic() < until:
-        count += work(database, writer, number, hot)
+        count += work(database, writer, number, hot=hot)
         number += 1
     database.close()
     results.put(count)
@@ -112,7 +112,10 @@ def rate(url: str, work: Work, *, hot: bool) -> float:
     """Return transfers a second of all writers together."""
     context = multiprocessing.get_context("fork")
     barrier, results = context.Barrier(WRITERS), context.Queue()
-    writers = [context.Process(target=write, args=(url, work, writer, hot, barrier, results)) for writer in range(WRITERS)]
+    writers = [
+        context.Process(target=write, args=(url, work, writer), kwargs={"hot": hot, "barrier": barrier, "results": results})
+        for writer in range(WRITERS)
+    ]
     for process in writers:
         process.start()
     total = sum(results.get(timeout=120) for _ in writers)

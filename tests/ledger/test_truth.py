@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from wutong.kit import clock
 from wutong.ledger import service as ledger
-from wutong.ledger.rules import AccountKey, AccountKind, Transfer
+from wutong.ledger.rules import AccountKey, AccountKind, InsufficientFunds, KeyReused, Transfer
 
 
 @pytest.fixture
@@ -66,10 +66,11 @@ def test_unbalanced_transfers_are_refused(used, sides, why):
 
 
 def test_an_overdraft_is_refused_also_by_hand(used):
-    with pytest.raises(DBAPIError, match="overdrawn"), used.session() as session:
+    with used.session() as session:
         cash = session.execute(text("SELECT id FROM ledger_account WHERE owner = 't' AND kind = 'cash'")).scalar_one()
         bank = session.execute(text("SELECT id FROM ledger_account WHERE kind = 'bank'")).scalar_one()
-        values = f"{VALUES}, {cash}, {bank}, 'fen', 301"
+    values = f"{VALUES}, {cash}, {bank}, 'fen', 301"
+    with pytest.raises(DBAPIError, match="overdrawn"), used.session() as session:
         session.execute(text(f"INSERT INTO ledger_transfer ({COLUMNS}, from_account, to_account, unit, amount) VALUES ({values})"))
 
 
@@ -101,8 +102,6 @@ def test_a_refused_batch_leaves_nothing_and_the_transaction_lives(database):
     now = clock.now()
     with database.session() as session:
         ledger.top_up(session, tenant_id="t", amount_fen=10, key="top", reference="r")
-        from wutong.ledger.rules import InsufficientFunds, KeyReused
-
         with pytest.raises(InsufficientFunds) as caught:
             ledger.post(session, [Transfer(f"k{n}", cash, revenue, 6, "c", "c", "", now) for n in range(2)])
         assert (caught.value.params["needed_amount"], caught.value.params["available_amount"]) == (12, 10)

@@ -72,7 +72,9 @@ BEGIN
     UPDATE ledger_balance SET amount = amount + r.delta WHERE account_id = r.account_id AND (amount + r.delta) * sign >= 0;
     IF NOT FOUND AND EXISTS (SELECT FROM ledger_balance WHERE account_id = r.account_id) THEN
       RAISE EXCEPTION 'account % would be overdrawn', r.account_id
-        USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_ledger_balance_covered', DETAIL = r.account_id || ' ' || r.delta;
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_ledger_balance_covered', DETAIL = (
+          SELECT jsonb_build_object('owner', a.owner, 'kind', a.kind, 'unit', a.unit, 'label', a.label, 'has', abs(b.amount), 'needs', abs(r.delta))
+          FROM ledger_account a JOIN ledger_balance b ON b.account_id = a.id WHERE a.id = r.account_id);
     END IF;
   END LOOP;
   RETURN NULL;
@@ -180,10 +182,7 @@ EXCEPTION
   WHEN check_violation THEN
     GET STACKED DIAGNOSTICS v_constraint = CONSTRAINT_NAME, v_detail = PG_EXCEPTION_DETAIL;
     IF v_constraint = 'ck_ledger_balance_covered' THEN
-      RETURN (
-        SELECT jsonb_build_object('short', jsonb_build_object('owner', a.owner, 'kind', a.kind, 'unit', a.unit, 'label', a.label,
-          'has', abs(b.amount), 'needs', abs(split_part(v_detail, ' ', 2)::bigint)))
-        FROM ledger_account a JOIN ledger_balance b ON b.account_id = a.id WHERE a.id = split_part(v_detail, ' ', 1)::bigint);
+      RETURN jsonb_build_object('short', v_detail::jsonb);
     END IF;
     RAISE;
 END $$;
@@ -260,7 +259,7 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {name}")
 
 
-def _big(name: str, *rest: object, nullable: bool = False) -> sa.Column[int]:
+def _big(name: str, *rest: sa.Identity, nullable: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger(), *rest, nullable=nullable)
 
 
