@@ -69,7 +69,12 @@ def await_current(database: Database) -> None:
 
 def await_database(database: Database) -> None:
     """Wait until the database has come up."""
-    _await(lambda: database.engine.connect().close() is None)
+    _await(lambda: _answers(database))
+
+
+def _answers(database: Database) -> bool:
+    with database.engine.connect():
+        return True
 
 
 def _await(condition: Callable[[], bool]) -> None:
