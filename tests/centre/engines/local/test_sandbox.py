@@ -168,6 +168,14 @@ def test_a_command_that_is_not_there(run):
     assert "'no-such-program' was not found" in end.detail
 
 
+@pytest.mark.parametrize("argv", [("--reuid=0", "--regid=0", "id"), ("--help",), ("-i", "id"), ("A=b", "id"), ("--", "id")])
+def test_the_words_of_a_command_are_no_options_of_ours(run, argv):
+    for environment in ({}, {"LD_LIBRARY_PATH": "/x"}):
+        text, _end = run(argv, environment=environment)
+        assert "uid=0" not in text
+        assert "Usage" not in text or environment
+
+
 def test_a_loud_end_of_ones_own_is_not_a_failed_start(run):
     _text, end = run("echo '/usr/bin/env: nothing'; echo more; exit 127")
     assert (end.reason, end.exit_code) == (EndReason.FAILED, 127)

@@ -113,7 +113,9 @@ class Keeper:
         for path in (self.folder.work, self.folder.outputs, self.folder.checkpoint, self.folder.scratch):
             path.mkdir(mode=0o700, exist_ok=True)
             if owner is not None:
-                os.chown(path, owner, owner)
+                # Its group is ours, so that the sandbox, which is root without a root's powers, can step into it.
+                os.chown(path, owner, 0)
+                path.chmod(0o710)
 
     def _copy_code(self, owner: int | None) -> None:
         """Copy the code beside its place and then move it there: what an earlier keeper copied half is never run."""
@@ -326,9 +328,9 @@ class Keeper:
         if self.ticket.sandbox.kind == "none" or self.ended_mono - self.started_mono > 10_000:
             return None
         text = self.log.beginning.decode(errors="replace").strip()
-        if "\n" in text or not text.startswith(("/usr/bin/env: ", "bwrap: ", "setpriv: ")):
+        if "\n" in text or not text.startswith(("setpriv: ", "bwrap: ", "/usr/bin/env: ")):
             return None
-        if code in {126, 127} and text.startswith("/usr/bin/env: "):
+        if code in {126, 127} or text.startswith("bwrap: execvp "):
             return f"The command {self.spec.argv[0]!r} was not found in the run's environment, or may not be executed."
         return f"The sandbox could not be made: {text}"
 

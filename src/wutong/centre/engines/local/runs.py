@@ -24,7 +24,7 @@ from wutong.centre.engines.protocol import Absent, Accepted, EndReason, Refused,
 
 _MOST_RESTARTS = 3
 _STOP_S = 5
-_KEEP_USAGE_MS = 30 * 24 * 3600 * 1000
+_DAY_MS = 24 * 3600 * 1000
 
 
 class Runs:
@@ -46,6 +46,8 @@ class Runs:
         self._to_launch: list[Live] = []
         self.failed: list[tuple[Live, OSError]] = []
         self._stale = True
+        self._reckon_at = 0
+        self._prune_at = 0
 
     # Requests
 
@@ -176,22 +178,28 @@ class Runs:
             self._settle(live, seen_alive=True)
 
     def reckon(self) -> None:
-        """Write the usage windows of running runs that are over."""
+        """Write the usage windows of running runs that are over; does nothing until one is."""
+        now = now_ms()
+        if now < self._reckon_at:
+            return
+        window = self.records.window_ms
+        self._reckon_at = (now // window + 1) * window
         mono = monotonic_ms()
         for live in self.live.values():
             if live.started_ms is not None:
                 until = live.started_ms + mono - live.started_mono
-                fresh = usage.windows(live.started_ms, until, window_ms=self.records.window_ms, ended=False, after_ms=live.reported_ms)
+                fresh = usage.windows(live.started_ms, until, window_ms=window, ended=False, after_ms=live.reported_ms)
                 self.records.add_usage(live.name, live.restart, live.need.slots, fresh)
-                live.reported_ms = until // self.records.window_ms * self.records.window_ms
-        self.records.prune(now_ms() - _KEEP_USAGE_MS)
+                live.reported_ms = until // window * window
+        if now >= self._prune_at:
+            self._prune_at = now + _DAY_MS
+            self.records.prune(now - 30 * _DAY_MS)
 
     def next_window_s(self) -> float | None:
         """Return in how many seconds a usage window of something running is over."""
         if not any(live.started_ms is not None for live in self.live.values()):
             return None
-        window = self.records.window_ms
-        return (window - now_ms() % window) / 1000 + 0.005
+        return max(0.0, (self._reckon_at - now_ms()) / 1000 + 0.005)
 
     def recover(self) -> None:
         """Draw the picture anew from the records and from what lives on this machine."""

@@ -4,6 +4,7 @@ When the agent is root each tenant has a UNIX identity of its own inside: bubble
 and loses them. Without root the sandbox is a user name space, and all tenants share the agent's identity on the host, behind separate mounts.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -75,17 +76,17 @@ def command(sandbox: Sandbox, spec: RunSpec, folder: RunFolder, environment: Map
     """Return the command that runs the job's own inside the sandbox."""
     unsafe = [f"{key}={value}" for key, value in environment.items() if _UNSAFE.fullmatch(key)]
     # What the dynamic linker and libc obey must not reach bubblewrap and setpriv, which still are root: `env` sets it after the identity has changed.
-    inner = ["/usr/bin/env", "-C", WORK, *unsafe, *spec.argv]
+    inner = ["/usr/bin/env", *unsafe, *spec.argv] if unsafe else list(spec.argv)
     if identity is not None:
-        inner = ["/usr/bin/setpriv", "--reuid", str(identity), "--regid", str(identity), "--clear-groups", "--inh-caps=-all", *inner]
-    options = [*_name_spaces(sandbox, spec), *_system(spec), *_own(spec, folder)]
+        inner = [*_as(identity), *inner]
+    options = [*_name_spaces(sandbox, network=spec.network), *_system(network=spec.network), *_own(spec, folder)]
     user = identity if identity is not None else os.getuid()
     inputs = [
         f"root:x:0:0::/:/bin/false\ntenant:x:{user}:{user}::{WORK}:/bin/sh\n".encode(),
         f"root:x:0:\ntenant:x:{user}:\n".encode(),
     ]
     options += ["--perms", "0444", "--ro-bind-data", "{0}", "/etc/passwd", "--perms", "0444", "--ro-bind-data", "{1}", "/etc/group"]
-    options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"]
+    options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
     if program := seccomp.program():
         options += ["--seccomp", "{2}"]
         inputs.append(program)
@@ -117,18 +118,21 @@ def probe(wanted: str) -> Sandbox:
 def _try(sandbox: Sandbox) -> str:
     if sandbox.as_root and not Path("/usr/bin/setpriv").exists():
         return "setpriv (of util-linux) is not installed."
-    spec = RunSpec(name="probe", tenant="probe", argv=("true",))
-    options = [*_name_spaces(sandbox, spec), *_system(spec), "--"]
-    if sandbox.as_root:
-        options += ["/usr/bin/setpriv", "--reuid", str(FIRST_IDENTITY), "--regid", str(FIRST_IDENTITY), "--clear-groups", "--inh-caps=-all"]
+    options = [*_name_spaces(sandbox, network=False), *_system(network=False), "--", *(_as(FIRST_IDENTITY) if sandbox.as_root else ()), "true"]
     try:
-        done = subprocess.run([sandbox.program, *options, "/usr/bin/env", "true"], capture_output=True, timeout=20, check=False, env={}, cwd="/")
+        done = subprocess.run([sandbox.program, *options], capture_output=True, timeout=20, check=False, env={"PATH": "/usr/bin:/bin"}, cwd="/")
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap could not be tried: {error}."
     return "" if done.returncode == 0 else f"bubblewrap does not work here: {done.stderr.decode(errors='replace').strip()[:300]}"
 
 
-def _name_spaces(sandbox: Sandbox, spec: RunSpec) -> list[str]:
+def _as(identity: int) -> tuple[str, ...]:
+    """Return the front of a command line that changes identity; `--` keeps the command's words from being taken for options of setpriv."""
+    return ("/usr/bin/setpriv", "--reuid", str(identity), "--regid", str(identity), "--clear-groups", "--inh-caps=-all", "--")
+
+
+@functools.cache
+def _name_spaces(sandbox: Sandbox, *, network: bool) -> tuple[str, ...]:
     options = [
         "--unshare-ipc",
         "--unshare-pid",
@@ -144,39 +148,30 @@ def _name_spaces(sandbox: Sandbox, spec: RunSpec) -> list[str]:
         options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         options += ["--unshare-user", "--disable-userns"]
-    return options if spec.network else [*options, "--unshare-net"]
+    return tuple(options if network else [*options, "--unshare-net"])
 
 
-def _system(spec: RunSpec) -> list[str]:
-    options = ["--ro-bind", "/usr", "/usr"]
-    for path in _SYSTEM:
-        if os.path.islink(path):
-            options += ["--symlink", os.readlink(path), path]
-        elif os.path.isdir(path):
-            options += ["--ro-bind", path, path]
-    for path in ("/etc", "/sys", "/sys/devices", "/sys/devices/system"):
-        options += ["--perms", "0755", "--dir", path]
-    for name in _CONFIGURATION + (_NETWORK if spec.network else ()):
+@functools.cache
+def _system(*, network: bool) -> tuple[str, ...]:
+    options = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    for path in map(Path, _SYSTEM):
+        if path.is_symlink():
+            options += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            options += ["--ro-bind", str(path), str(path)]
+    for place in ("/etc", "/sys", "/sys/devices", "/sys/devices/system"):
+        options += ["--perms", "0755", "--dir", place]
+    for name in _CONFIGURATION + (_NETWORK if network else ()):
         options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    options += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--size",
-        str(max(1, spec.memory_mb // 2) * 1024 * 1024),
-        "--perms",
-        "1777",
-        "--tmpfs",
-        "/dev/shm",
-    ]  # noqa: S108
     options += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     prefix = os.path.realpath(sys.base_prefix)
-    return options if PurePosixPath(prefix).is_relative_to("/usr") else [*options, *_bind(prefix, prefix, read_only=True)]
+    return tuple(options if PurePosixPath(prefix).is_relative_to("/usr") else [*options, *_bind(prefix, prefix, read_only=True)])
 
 
 def _own(spec: RunSpec, folder: RunFolder) -> list[str]:
-    options = [*_bind(str(folder.scratch), "/tmp", read_only=False)]  # noqa: S108 - a path inside the sandbox
+    shared_memory = str(max(1, spec.memory_mb // 2) * 1024 * 1024)
+    options = ["--size", shared_memory, "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108 - a path inside the sandbox
+    options += _bind(str(folder.scratch), "/tmp", read_only=False)  # noqa: S108 - a path inside the sandbox
     for source, target in ((folder.work, WORK), (folder.outputs, OUTPUTS), (folder.checkpoint, CHECKPOINT)):
         options += _bind(str(source), target, read_only=False)
     for mount in spec.mounts:

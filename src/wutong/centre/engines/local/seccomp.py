@@ -4,6 +4,7 @@ Everything else is allowed. `clone3` answers "not implemented", because its flag
 """
 
 import errno
+import functools
 import platform
 import struct
 
@@ -24,6 +25,7 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _FAIL = 0x7FFF0000, 0x00050000
 
 
+@functools.cache
 def program(machine: str = platform.machine()) -> bytes:
     """Return the filter for a kind of processor, or nothing where the numbers are not known."""
     if machine not in _ARCHITECTURES:
