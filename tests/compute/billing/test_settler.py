@@ -237,7 +237,12 @@ def test_charges_are_never_changed(centre, settle):
         run = world.start(session)
         world.use(session, run, clock.now(), 600_000)
     settle()
-    for statement in ("UPDATE compute_charge SET amount_fen = 0", "DELETE FROM compute_charge", "DELETE FROM compute_price", "TRUNCATE compute_price CASCADE"):
+    for statement in (
+        "UPDATE compute_charge SET amount_fen = 0",
+        "DELETE FROM compute_charge",
+        "DELETE FROM compute_price",
+        "TRUNCATE compute_price CASCADE",
+    ):
         with pytest.raises(DBAPIError, match="only ever added to"), centre.session() as session:
             session.execute(text(statement))
 

@@ -64,8 +64,8 @@ def test_buying_with_the_same_key_buys_once(centre):
     with centre.session() as session:
         assert orders.buy_package(session, world.member(), "100 hours", key="k1").id == first.id
     assert free_seconds(centre) == 360_000
+    day = today(clock.now()) + timedelta(days=3)
     with pytest.raises(OrderKeyUsed), centre.session() as session:
-        day = today(clock.now()) + timedelta(days=3)
         orders.reserve(session, world.member(), pool="npu", cards=1, first_day=day, last_day=day, key="k1")
 
 

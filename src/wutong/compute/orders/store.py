@@ -76,7 +76,7 @@ def free_day(session: Session, *, pool: str, days: Sequence[date], cards: int) -
 def reserved_on(session: Session, pool: str, first: date, last: date) -> dict[date, int]:
     """Return how many cards are reserved on each day that has any."""
     query = select(ReservedDayRow.day, ReservedDayRow.cards).where(ReservedDayRow.pool == pool, ReservedDayRow.day.between(first, last))
-    return dict(session.execute(query).tuples().all())
+    return {row.day: row.cards for row in session.execute(query)}
 
 
 def put_terms(session: Session, terms: ReservationTerms, changed_by: str) -> None:
