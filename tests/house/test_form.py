@@ -24,9 +24,16 @@ def length(node: Function) -> int:
     first = node.body[0]
     documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
     words = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
-    inner = [each for each in ast.walk(node) if isinstance(each, Function) and each is not node]
-    outermost = [each for each in inner if not any(other is not each and each in set(ast.walk(other)) for other in inner)]
-    return span(node) - words - sum(span(each) for each in outermost)
+    return span(node) - words - sum(span(each) for each in inside(node))
+
+
+def inside(node: ast.AST) -> Iterator[Function]:
+    """Functions inside a node, the outermost ones only."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function):
+            yield child
+        else:
+            yield from inside(child)
 
 
 def span(node: Function) -> int:
