@@ -16,7 +16,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from wutong.app.migrate import migrate
-from wutong.app.rooms import load_tables
 from wutong.kit import clock
 from wutong.kit.database import Database, normal_url
 
@@ -58,13 +57,13 @@ def migrated(server_url: str) -> Iterator[Database]:
 
 
 def empty(database: Database) -> None:
-    """Empty every table of every room, past the triggers that keep journals append-only."""
-    known = {table.name for table in load_tables().metadata.sorted_tables}
+    """Empty every table that holds anything, past the triggers that keep journals append-only. Looking first is far quicker than truncating all."""
     with database.engine.begin() as connection:
-        there = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
-        names = ", ".join(f'"{name}"' for name in sorted(known & set(there)))
+        there = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'")).all()
+        full = connection.scalars(text(" UNION ALL ".join(f"(SELECT '{name}' FROM \"{name}\" LIMIT 1)" for name in there))).all()
         connection.execute(text("SET LOCAL session_replication_role = replica"))
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        if full:
+            connection.execute(text(f"TRUNCATE {', '.join(full)} RESTART IDENTITY CASCADE"))
 
 
 @pytest.fixture

@@ -30,6 +30,10 @@ class Throttle:
             opens = self._limiter.get_window_stats(item, *key).reset_time
             raise TooMany(retry_after_s=max(1, round(opens - clock.now().timestamp())))
 
+    def forget(self) -> None:
+        """Forget all calls; for tests."""
+        self._limiter.storage.reset()
+
 
 @dataclass(frozen=True)
 class Context:

@@ -21,6 +21,7 @@ from wutong.identity.rules import (
     Token,
     WrongCredentials,
     check_password,
+    normal_credit_code,
     normal_email,
 )
 from wutong.kit.paging import Page
@@ -172,6 +173,8 @@ def list_audit(
 
 def _register(asking: Caller, body: wire.Registration) -> wire.Registered:
     asking.context.throttle.pass_through("30/minute", "register", asking.address)
+    normal_email(body.email)
+    normal_credit_code(body.credit_code)
     password_hash = service.hash_password(check_password(body.password))
     fields = body.model_dump(exclude={"password"})
     with asking.context.database.session() as session:

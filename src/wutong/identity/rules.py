@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from wutong.identity.credit_code import normal_credit_code
 from wutong.identity.records import (
     AuditEntry,
     AuditFilters,
@@ -69,6 +70,7 @@ __all__ = [
     "check_scopes",
     "clean_name",
     "locked_until",
+    "normal_credit_code",
     "normal_email",
     "require",
     "require_tenant",

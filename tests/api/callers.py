@@ -1,0 +1,127 @@
+"""Everybody who may stand before a door, and what a route is expected to tell each of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from wutong.api.context import Context
+from wutong.identity import service
+from wutong.identity.credit_code import check_character
+from wutong.identity.rules import Role
+from wutong.kit.database import Database
+from wutong.kit.settings import Settings
+
+PASSWORD = "a long enough one"
+# In the order the tenancy test lets them try: who may least comes first, so that a success does not spoil what follows.
+PEOPLE = ("anonymous", "operator", "stranger", "viewer", "colleague", "owner")
+
+
+def credit_code(number: int) -> str:
+    """A valid unified social credit code."""
+    first = f"91420100{number:09d}"
+    return first + check_character(first)
+
+
+@dataclass
+class Someone:
+    """A person with a session."""
+
+    name: str
+    email: str
+    person_id: str = ""
+    tenant_id: str | None = None
+    secret: str | None = None
+
+
+@dataclass
+class Door:
+    """A centre behind its JSON door, with people before it: `door.ok("owner", "GET", "/me")`."""
+
+    context: Context
+    http: TestClient
+    people: dict[str, Someone] = field(default_factory=dict)
+
+    def headers(self, name: str) -> dict[str, str]:
+        """Headers that show who somebody is."""
+        secret = self.people[name].secret
+        return {"Authorization": f"Bearer {secret}"} if secret else {}
+
+    def call(self, name: str, method: str, path: str, **options: Any) -> Any:
+        """Call a route as somebody; the path may leave out /api/v1."""
+        headers = {**self.headers(name), **options.pop("headers", {})}
+        whole = path if path.startswith(("/api", "/health", "/metrics")) else f"/api/v1{path}"
+        return self.http.request(method, whole, headers=headers, **options)
+
+    def ok(self, name: str, method: str, path: str, **options: Any) -> Any:
+        """Call a route that must succeed and return its body."""
+        response = self.call(name, method, path, **options)
+        assert response.is_success, (response.status_code, response.text)
+        return response.json() if response.content else None
+
+    def error(self, name: str, method: str, path: str, **options: Any) -> tuple[int, dict[str, Any]]:
+        """Call a route that must fail and return the status and the error."""
+        response = self.call(name, method, path, **options)
+        assert not response.is_success, response.text
+        return response.status_code, response.json()["error"]
+
+
+@dataclass(frozen=True)
+class Try:
+    """What each caller is told by one route. `make` gives, per call, a fresh object: values for the path, and `json`, `content`,
+    `headers` or `params` for the request. Nothing is expected of 2xx but being one; other statuses are exact."""
+
+    owner: int = 200
+    colleague: int = 200
+    viewer: int = 200
+    stranger: int = 404
+    operator: int = 403
+    anonymous: int = 401
+    make: Callable[[Door], dict[str, Any]] = lambda door: {}
+    # Why a stranger is not told 404 by a route with an object in its path.
+    why: str = ""
+
+
+def members_only(**expected: Any) -> Try:
+    """A list or thing of the caller's own tenant: a stranger gets the stranger's own."""
+    return Try(**{"stranger": 200, **expected})
+
+
+def staff_only(**expected: Any) -> Try:
+    """A route of the centre's staff."""
+    return Try(**{"owner": 403, "colleague": 403, "viewer": 403, "stranger": 403, "operator": 200, "why": "staff only", **expected})
+
+
+def settle_people(database: Database, password_hash: str) -> dict[str, Someone]:
+    """Register everybody and open their sessions."""
+    people = {name: Someone(name, f"{name}@example.cn") for name in PEOPLE}
+    with database.session() as session:
+        for number, name in enumerate(("owner", "stranger"), start=1):
+            tenant, person = service.register_tenant(
+                session,
+                name=f"House of {name}",
+                credit_code=credit_code(number),
+                kind="enterprise",
+                person_name=name,
+                email=people[name].email,
+                password_hash=password_hash,
+            )
+            people[name].person_id, people[name].tenant_id = person.id, tenant.id
+            people[name].secret = service.open_session(session, person.id)[1]
+        owner = service.authenticate(session, people["owner"].secret or "")
+        for name, role in (("colleague", Role.MEMBER), ("viewer", Role.VIEWER)):
+            member = service.accept_invitation(session, service.invite(session, owner, people[name].email, role)[1], name, password_hash)
+            people[name].person_id, people[name].tenant_id = member.person_id, member.tenant_id
+            people[name].secret = service.open_session(session, member.person_id)[1]
+        operator = service.create_operator(session, people["operator"].email, "operator", password_hash)
+        people["operator"].person_id = operator.id
+        people["operator"].secret = service.open_session(session, operator.id)[1]
+    return people
+
+
+def make_settings(home: Path, database: Database) -> Settings:
+    """Settings of a centre in a test's folder."""
+    return Settings(home=home, database_url=SecretStr(database.url))
