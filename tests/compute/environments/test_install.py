@@ -1,7 +1,6 @@
 """Environments are made whole or not at all, once, and only from what a lock says."""
 
 import fcntl
-import os
 import subprocess
 
 import pytest
@@ -27,11 +26,9 @@ def test_an_empty_one_runs_and_moves(tmp_path):
 
 def test_it_is_readable_by_every_user(tmp_path):
     made = make(tmp_path)
-    for path, folders, names in os.walk(made.path):
-        assert os.stat(path).st_mode & 0o005 == 0o005
-        for name in names:
-            assert os.stat(os.path.join(path, name)).st_mode & 0o004, name
-        assert folders is not None
+    for path in [made.path, *made.path.rglob("*")]:
+        wanted = 0o005 if path.is_dir() else 0o004
+        assert path.stat().st_mode & wanted == wanted, path
 
 
 def test_the_second_time_nothing_is_made(tmp_path, monkeypatch):
@@ -54,7 +51,7 @@ def test_what_a_killed_builder_left_is_replaced(tmp_path):
 
 def test_two_at_once_are_one(tmp_path):
     made = make(tmp_path)
-    with open(tmp_path / f".{made.path.name}.lock") as other:
+    with (tmp_path / f".{made.path.name}.lock").open() as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(InstallBusy):
             make(tmp_path)

@@ -159,7 +159,7 @@ class World:
         """Let every loop work until none has anything to do."""
         steps = (self.preparer.step, self.reconciler.step, self.tracker.step, self.meter.step, self.collector.step, self.settler.step)
         for _ in range(40):
-            if not any([loops.drain(step) for step in steps]):
+            if sum(loops.drain(step) for step in steps) == 0:
                 return
 
     def advance(self, seconds: float) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from wutong.kit.errors import Invalid
@@ -13,6 +13,9 @@ MAX_LOCK_BYTES = 1024 * 1024
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,47}")
 CENTRE = ""
 MAX_TRIES = 3
+FIRST = "python-3.11"
+UNASKED = datetime(9999, 1, 1, tzinfo=UTC)
+"""When an environment is built that no job has needed yet: large ones are built on demand."""
 
 _PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9][A-Za-z0-9.!+_-]*(\s*;.*)?")
 _HASH = re.compile(r"--hash=sha(256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")

@@ -1,7 +1,9 @@
 """Environments for other rooms and doors: register, list, find for a job; the centre's own are seeded from the locks shipped here."""
 
 import sys
+from datetime import datetime
 from importlib.resources import files
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -26,7 +28,10 @@ _SHIPPED = {
 def seed_environments(session: Session) -> list[Environment]:
     """Register the centre's own environments that are not there yet; safe to repeat. A changed lock becomes a new version."""
     who = system_principal("seed")
-    return [_register(session, who, CENTRE, name, shipped_lock(name), description) for name, description in _SHIPPED.items()]
+    return [
+        _register(session, who, CENTRE, name, shipped_lock(name), description, build_at=clock.now() if name == rules.FIRST else rules.UNASKED)
+        for name, description in _SHIPPED.items()
+    ]
 
 
 def shipped_lock(name: str) -> str:
@@ -77,18 +82,28 @@ def environment_by_id(session: Session, environment_id: str) -> Environment:
     return store.get(session, environment_id)
 
 
-def request_rebuild(session: Session, environment_id: str) -> None:
-    """Have a version built again whose folder is gone."""
+def request_build(session: Session, environment_id: str) -> Environment:
+    """Have a version built that nobody has asked for yet, or whose folder is gone; one that is there or under way is left as it is."""
     environment = store.get(session, environment_id)
-    if environment.state is EnvironmentState.READY:
+    unasked = environment.state is EnvironmentState.REGISTERED and environment.next_at >= rules.UNASKED
+    gone = environment.state is EnvironmentState.READY and not Path(environment.path).is_dir()
+    if unasked or gone:
         store.move(session, environment, {"state": EnvironmentState.REGISTERED, "tries": 0, "next_at": clock.now()})
         notify(session, CHANNEL)
+    return store.get(session, environment_id)
 
 
-def _register(session: Session, who: Principal, tenant_id: str, name: str, lock: str, description: str) -> Environment:
+def build_environment(session: Session, who: Principal, name: str) -> Environment:
+    """Have the newest version of a name built now rather than when a job first needs it; raises `NotFound`."""
+    return request_build(session, get_environment(session, who, name).id)
+
+
+def _register(
+    session: Session, who: Principal, tenant_id: str, name: str, lock: str, description: str, *, build_at: datetime | None = None
+) -> Environment:
     now, digest = clock.now(), rules.lock_digest(lock, PYTHON)
     row = {"id": ids.new_id("env"), "tenant_id": tenant_id, "name": name, "digest": digest, "python": PYTHON, "lock": lock}
-    empty = {"path": "", "log_tail": "", "tries": 0, "next_at": now, "size_bytes": 0, "built_at": None}
+    empty = {"path": "", "log_tail": "", "tries": 0, "next_at": build_at or now, "size_bytes": 0, "built_at": None}
     first = {"description": description[:500], "state": EnvironmentState.REGISTERED, "registered_at": now}
     added = store.add(session, {**row, **empty, **first})
     environment = store.find_version(session, tenant_id, name, digest)

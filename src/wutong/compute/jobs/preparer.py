@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from wutong.centre import service as centre
 from wutong.compute.billing import service as billing
 from wutong.compute.environments import service as environments
-from wutong.compute.environments.rules import Environment, EnvironmentState
+from wutong.compute.environments.rules import EnvironmentState
 from wutong.compute.jobs import moves, store
 from wutong.compute.jobs.launch import launch
 from wutong.compute.jobs.rules import Cause, Input, Job, JobLimits, JobState, WaitReason, back_off
@@ -93,7 +93,7 @@ class Preparer:
             return False
         if environment.state is EnvironmentState.READY and Path(environment.path).is_dir():
             return True
-        _ask_for_build(session, environment)
+        environments.request_build(session, environment.id)
         _wait(session, job, WaitReason.PREPARING, f"Environment {environment.name} is being built.", LOOK_AGAIN_S)
         return False
 
@@ -145,11 +145,6 @@ def _wait(session: Session, job: Job, reason: WaitReason, detail: str, seconds: 
         store.update_job(session, job, {"next_at": at, "detail": detail[:2000]})
     else:
         moves.move(session, job, JobState.WAITING, what=f"waits_for_{reason}", detail=detail, wait_reason=reason, next_at=at)
-
-
-def _ask_for_build(session: Session, environment: Environment) -> None:
-    if environment.state is EnvironmentState.READY:
-        environments.request_rebuild(session, environment.id)
 
 
 def _is_final(error: Exception) -> bool:
