@@ -46,6 +46,12 @@ def register_environment(tx: Tx, who: Annotated[Principal, needs(Permission.DATA
     return _told(environments.register_environment(tx, who, name=body.name, lock=body.lock, description=body.description))
 
 
+@router.post("/environments/{name}/build")
+def build_environment(tx: Tx, who: Annotated[Principal, needs(Permission.JOB_SUBMIT)], name: str) -> wire.Environment:
+    """Have an environment built now, rather than when a job first needs it."""
+    return _told(environments.build_environment(tx, who, name))
+
+
 @router.get("/secrets", response_model=Listed[wire.Secret])
 def list_secrets(tx: Tx, who: Annotated[Principal, needs(Permission.JOB_READ)]) -> Page[object]:
     """List the names of stored secrets; values are never told."""

@@ -11,6 +11,7 @@ from wutong.api.auth import Asking, Caller, Router, Tx, needs
 from wutong.api.paging import Paging
 from wutong.centre.service import look_at_queue
 from wutong.compute.billing import service as billing
+from wutong.compute.billing.rules import JobMoney
 from wutong.compute.jobs import service
 from wutong.compute.jobs.requests import Checkpoint, DataMount, JobRequest, OutputSpec, Priority
 from wutong.compute.jobs.rules import Job, JobFilters, JobState
@@ -118,10 +119,10 @@ def told(tx: Session, jobs: Sequence[Job]) -> list[wire.Job]:
     """Tell jobs as the wire does, with what they cost so far: one query for all."""
     money = billing.job_money(tx, [job.id for job in jobs])
     exits = service.exit_codes(tx, jobs)
-    return [_told(job, money[job.id].amount_fen if job.id in money else 0, exits.get(job.id)) for job in jobs]
+    return [_told(job, money.get(job.id), exits.get(job.id)) for job in jobs]
 
 
-def _told(job: Job, charged_fen: int, exit_code: int | None) -> wire.Job:
+def _told(job: Job, money: JobMoney | None, exit_code: int | None) -> wire.Job:
     request = job.request
     return wire.Job.model_construct(
         id=job.id,
@@ -146,7 +147,8 @@ def _told(job: Job, charged_fen: int, exit_code: int | None) -> wire.Job:
         started_at=job.started_at,
         ended_at=job.ended_at,
         exit_code=exit_code,
-        charged_fen=charged_fen,
+        charged_fen=money.amount_fen if money else 0,
+        settled=money is not None and money.settled_at is not None,
         position=None,
         waiting_for=None,
         outputs_version=job.output_version_id,

@@ -76,10 +76,12 @@ class TrialCentre:
 
     def pids(self) -> dict[str, int]:
         """Return the pids of the centre's processes by name: api-0, worker, agent, postgres, supervisor."""
-        found = {path.stem: int(path.read_text().split()[0]) for path in (self.home / "run").glob("*.pid")}
-        postmaster = self.home / "postgres" / "data" / "postmaster.pid"
-        if postmaster.exists():
-            found["postgres"] = int(postmaster.read_text().split()[0])
+        files = {path.stem: path for path in (self.home / "run").glob("*.pid")}
+        files["postgres"] = self.home / "postgres" / "data" / "postmaster.pid"
+        found = {}
+        for name, path in files.items():
+            with contextlib.suppress(OSError, ValueError, IndexError):  # written this moment, or gone
+                found[name] = int(path.read_text().split()[0])
         return found
 
     def kill(self, name: str) -> bool:
@@ -105,14 +107,14 @@ class TrialCentre:
         body = {
             "name": name,
             "credit_code": new_credit_code(),
-            "kind": "company",
+            "kind": "enterprise",
             "person_name": "Owner",
             "email": email,
             "password": OPERATOR_PASSWORD,
         }
         made = self.call("POST", "/tenants", body=body)
         session = self.call("POST", "/sessions", body={"email": email, "password": OPERATOR_PASSWORD})
-        account = Account(made["tenant"]["id"], made["person"]["id"], session["secret"])
+        account = Account(made["tenant"]["id"], made["person_id"], session["secret"])
         if top_up_fen:
             top_up = {"tenant_id": account.tenant_id, "amount_fen": top_up_fen, "reference": f"trial-{secrets.token_hex(8)}"}
             self.call("POST", "/admin/topups", token=self.operator(), body=top_up)
@@ -126,6 +128,15 @@ class TrialCentre:
         answer = httpx2.request(method, f"{self.url}/api/v1{path}", json=body, headers=sent, timeout=timeout)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def await_settled(self, job_id: str, *, token: str, patience_s: float = 60) -> Any:
+        """Wait until a job has ended and every fen of it is charged; returns the job."""
+        deadline = time.monotonic() + patience_s
+        while not (job := self.call("GET", f"/jobs/{job_id}", token=token))["settled"]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"job {job_id} is {job['state']} and was not settled within {patience_s} seconds")
+            time.sleep(0.1)
+        return job
 
     def listed(self, path: str, *, token: str) -> Iterator[Any]:
         """Walk all pages of a list."""

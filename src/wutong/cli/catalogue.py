@@ -1,5 +1,6 @@
 """`wutong flavors` and `wutong env`: what jobs can run on, and in."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from wutong.cli import show
 from wutong.cli.common import Json, client
-from wutong.cli.show import yuan
+from wutong.cli.show import Stop, yuan
 from wutong.sdk import catalogue
 from wutong.sdk.catalogue import Flavour
 
@@ -43,6 +44,27 @@ def list_environments(as_json: Json = False) -> None:
         return
     rows = [(e.name, e.state, e.python or "-", "-" if e.size_bytes is None else show.size(e.size_bytes), e.built_at, e.detail or "") for e in found]
     show.table(("NAME", "STATE", "PYTHON", ">SIZE", "BUILT", ""), rows, empty="No environments yet.")
+
+
+@environments.command("build")
+def build_environment(
+    name: Annotated[str, typer.Argument(help="Name.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Have an environment built now, rather than when a job first needs it."""
+    with client() as centre:
+        found = catalogue.build_environment(centre, name)
+        with show.err.status(f"{name} is being built"):
+            while wait and found.state not in {"ready", "failed"}:
+                time.sleep(0.5)
+                found = catalogue.get_environment(centre, name)
+    if as_json:
+        show.as_json(found)
+    else:
+        show.out.print(f"{show.cell(found.name)}  {found.state}  {show.size(found.size_bytes) if found.size_bytes else ''}")
+    if found.state == "failed":
+        raise Stop(found.detail or f"{name} could not be built.")
 
 
 @environments.command("add")

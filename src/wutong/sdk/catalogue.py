@@ -117,6 +117,16 @@ def register_environment(client: Client, name: str, lock: str) -> Environment:
     return client.post("/api/v1/environments", EnvironmentRequest(name=name, lock=lock), Environment)
 
 
+def get_environment(client: Client, name: str) -> Environment:
+    """Read one environment."""
+    return client.get(f"/api/v1/environments/{name}", Environment)
+
+
+def build_environment(client: Client, name: str) -> Environment:
+    """Have an environment built now, rather than when a job first needs it."""
+    return client.post(f"/api/v1/environments/{name}/build", None, Environment)
+
+
 def list_secrets(client: Client) -> list[Secret]:
     """Read the names of stored secrets."""
     return client.get("/api/v1/secrets", Listed[Secret]).items

@@ -108,6 +108,7 @@ class Job(Received):
     ended_at: datetime | None = None
     exit_code: int | None = None
     charged_fen: int = 0
+    settled: bool = Field(False, description="All usage is charged and nothing is held any more.")
     position: int | None = None
     waiting_for: str | None = None
     outputs_version: str | None = None

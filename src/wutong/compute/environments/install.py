@@ -76,7 +76,12 @@ def find_links_of(setting: str | None, environment: Mapping[str, str]) -> list[s
         return environment["PIP_FIND_LINKS"].split()
     config = configparser.ConfigParser(interpolation=None)
     home = Path.home()
-    places = ["/etc/pip.conf", home / ".pip" / "pip.conf", home / ".config" / "pip" / "pip.conf", environment.get("PIP_CONFIG_FILE", "")]
+    places: list[str | Path] = [
+        "/etc/pip.conf",
+        home / ".pip" / "pip.conf",
+        home / ".config" / "pip" / "pip.conf",
+        environment.get("PIP_CONFIG_FILE", ""),
+    ]
     with contextlib.suppress(configparser.Error, OSError):
         config.read(places)
     found = (config.get(section, "find-links", fallback="") for section in ("install", "global"))
