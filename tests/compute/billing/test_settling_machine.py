@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
+import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from tests.compute import money as world
@@ -18,7 +20,7 @@ from wutong.kit import clock
 from wutong.kit.database import Database
 from wutong.kit.loops import drain
 from wutong.ledger import service as ledger
-from wutong.ledger.rules import CENTRE, AccountKey, AccountKind, Terms
+from wutong.ledger.rules import CENTRE, AccountKey, AccountKind, InsufficientFunds, Terms
 
 JOBS = ("job_a", "job_b", "job_c")
 TENANTS = {"job_a": "ten_a", "job_b": "ten_b", "job_c": "ten_a"}
@@ -96,8 +98,7 @@ class Settling(RuleBasedStateMachine):
         try:
             with self.database.session() as session:
                 world.start(session, job, number, tenant_id=TENANTS[job], limit_s=limit_s)
-        except Exception as refused:
-            assert type(refused).__name__ == "InsufficientFunds"
+        except InsufficientFunds:
             return
         self.attempts[job] = number
         self.totals[run] = self.late.pop(run, {})
@@ -200,6 +201,7 @@ class Settling(RuleBasedStateMachine):
             assert fen == sum(self.price_of(window) * ms for (_, window), ms in totals.items()) // 3_600_000
 
 
+@pytest.mark.timeout(900)
 def test_random_journals_are_charged_exactly(database: Database) -> None:
     machine = type("Settling", (Settling,), {"database": database})
-    run_state_machine_as_test(machine)
+    run_state_machine_as_test(machine, settings=settings(max_examples=max(settings.default.max_examples // 2, 5)))

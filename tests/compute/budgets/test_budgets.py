@@ -27,7 +27,7 @@ def test_the_tenants_budget_counts_for_everybody(session, fake_clock):
     month = month_of(clock.now())
     budgets.add_spend(session, [SpendPart("ten_a", "per_b", month, 700, 0, 1)])
     check(session, 300)
-    with pytest.raises(BudgetExceeded, match="¥7.00 is spent and this needs ¥3.01 more"):
+    with pytest.raises(BudgetExceeded, match=r"¥7\.00 is spent and this needs ¥3\.01 more"):
         check(session, 301)
     budgets.add_spend(session, [SpendPart("ten_a", "per_b", month, -700, 0, -1)])
     check(session, 1_000)
