@@ -14,6 +14,7 @@ from wutong.kit.clock import FakeClock
 from wutong.kit.database import Database
 from wutong.kit.loops import take_lease
 
+
 class Usage(NamedTuple):
     """What `shutil.disk_usage` answers."""
 

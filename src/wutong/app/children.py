@@ -21,6 +21,13 @@ def say(event: str, detail: str) -> None:
     print(f"{stamp} [supervisor] {event}{': ' + detail if detail else ''}", file=sys.stderr, flush=True)
 
 
+def write(path: Path, text: str) -> None:
+    """Put a small file in place whole."""
+    draft = path.with_suffix(".new")
+    draft.write_text(text)
+    draft.rename(path)
+
+
 @dataclass
 class Child:
     """One kept process. With `log` it has a session and a log file of its own and is meant to outlive us; without, it shares our standard error."""
@@ -94,7 +101,7 @@ class Child:
                 with self.log.open("ab") as output:
                     self._process = self._spawn(output.fileno())
             if self.pid_file is not None:
-                self.pid_file.write_text(str(self._process.pid))
+                write(self.pid_file, str(self._process.pid))
         except OSError as error:
             say(f"{self.name} does not start", str(error))
             self._not_before = time.monotonic() + LONGEST_PAUSE_S

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from wutong.app.children import Child, say
+from wutong.app.children import Child, say, write
 from wutong.app.plan import Plan, read_plan
 from wutong.kit.errors import Problem
 from wutong.kit.postgres import EmbeddedPostgres
@@ -64,7 +64,7 @@ class Supervisor:
         wake = self._hear_signals()
         host, port = self._socket.getsockname()[:2]
         url = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
-        _write(self.plan.run_folder / "endpoint.json", json.dumps({"url": url, "pid": os.getpid()}))
+        write(self.plan.run_folder / "endpoint.json", json.dumps({"url": url, "pid": os.getpid()}))
         while not self._stopping:
             for child in self._children:
                 child.keep()
@@ -112,7 +112,7 @@ class Supervisor:
             self._agent.keep()
         elif pid is not None and pid != self._agent_pid:
             self._agent_pid = pid
-            _write(self.plan.run_folder / "agent.pid", str(pid))
+            write(self.plan.run_folder / "agent.pid", str(pid))
         self._agent.reap()
 
     def _tell_when_ready(self, url: str) -> None:
@@ -191,7 +191,10 @@ def main(handle: int) -> int:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        return Supervisor(plan).run()
+        try:
+            return Supervisor(plan).run()
+        finally:
+            lock.truncate(0)
 
 
 def _lock(file: TextIO, patience_s: float = 1.0) -> bool:
@@ -268,12 +271,6 @@ def _is_healthy(address: tuple[str, int]) -> bool:
 def _sleep_until_signal(wake: int, seconds: float) -> None:
     if select.select([wake], [], [], seconds)[0]:
         os.read(wake, 4096)
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_suffix(".new")
-    draft.write_text(text)
-    draft.rename(path)
 
 
 if __name__ == "__main__":
