@@ -6,13 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from wutong.api.context import Context
+from wutong.centre.engines.fake import FakeEngine
+from wutong.centre.registry import Engines
+from wutong.centre.service import seed_local
+from wutong.compute.catalogue.service import seed_prices
+from wutong.compute.environments.service import seed_environments
+from wutong.compute.orders.service import record_top_up
+from wutong.hub.blobs.local import LocalBlobs
 from wutong.identity import service
 from wutong.identity.credit_code import check_character
-from wutong.identity.rules import Role
+from wutong.identity.rules import Principal, Role
 from wutong.kit.database import Database
+from wutong.kit.seal import ensure_key
 from wutong.kit.settings import Settings
 
 PASSWORD = "a long enough one"
@@ -116,10 +125,31 @@ def settle_people(database: Database, password_hash: str) -> dict[str, Someone]:
             member = service.accept_invitation(session, service.invite(session, owner, people[name].email, role)[1], name, password_hash)
             people[name].person_id, people[name].tenant_id = member.person_id, member.tenant_id
             people[name].secret = service.open_session(session, member.person_id)[1]
+        seed_centre(session)
         operator = service.create_operator(session, people["operator"].email, "operator", password_hash)
         people["operator"].person_id = operator.id
         people["operator"].secret = service.open_session(session, operator.id)[1]
+        _fill_purses(session, people, service.authenticate(session, people["operator"].secret))
     return people
+
+
+def seed_centre(session: Session) -> None:
+    """Give the centre what it begins with: one local machine, its flavours and prices, the shipped environments."""
+    seed_local(session, slots=4, cpus=4, memory_mb=8192)
+    seed_prices(session)
+    seed_environments(session)
+
+
+def _fill_purses(session: Session, people: dict[str, Someone], finance: Principal) -> None:
+    for name in ("owner", "stranger"):
+        record_top_up(session, finance, tenant_id=people[name].tenant_id or "", amount_fen=10**9, reference=f"first of {name}")
+
+
+def make_context(home: Path, database: Database) -> Context:
+    """A context with a fake engine under the local pool and blobs in a folder."""
+    settings = make_settings(home, database)
+    ensure_key(settings.key_file)
+    return Context(settings, database, Engines([FakeEngine("local")]), LocalBlobs(settings.blobs))
 
 
 def make_settings(home: Path, database: Database) -> Settings:

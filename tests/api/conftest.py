@@ -1,17 +1,20 @@
 """A centre behind its JSON door, with an owner, a colleague (member), a viewer, a stranger (owner elsewhere), an operator and nobody before it."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
-from tests.api.callers import PASSWORD, Door, make_settings, settle_people
+from tests.api.callers import PASSWORD, Door, make_context, settle_people
 from tests.conftest import empty
 
 from wutong.api.context import Context
 from wutong.api.main import create_app
 from wutong.identity.passwords import hash_password
 from wutong.kit.database import Database
+from wutong.kit.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -20,12 +23,25 @@ def password_hash() -> str:
     return hash_password(PASSWORD)
 
 
+@lru_cache(maxsize=1)
+def _built() -> FastAPI:
+    return create_app(Context(Settings(), None))  # type: ignore[arg-type]
+
+
+def application(context: Context) -> FastAPI:
+    """The one application of this process, serving this context: building a hundred routes anew for each test takes longer than the test."""
+    app = _built()
+    app.state.context = context
+    return app
+
+
 def open_door(database: Database, home: Path, password_hash: str) -> Iterator[Door]:
     """Empty the database, let everybody register, and serve them."""
     empty(database)
-    context = Context(make_settings(home, database), database)
+    context = make_context(home, database)
     people = settle_people(database, password_hash)
-    with TestClient(create_app(context)) as http:
+    app = application(context)
+    with TestClient(app) as http:
         yield Door(context, http, people)
 
 

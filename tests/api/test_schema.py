@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 from tests.api.callers import Door
-
-from wutong.api.main import create_app
+from tests.api.conftest import application
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 PHASES = (Phase.explicit, Phase.generate)
@@ -23,7 +22,7 @@ def api(centre: Door):
     """The description, with a token that lives through signing out."""
     token = centre.ok("owner", "POST", "/tokens", json={"name": "schema"})["secret"]
     centre.people["owner"].secret = token
-    return schemathesis.openapi.from_asgi("/api/openapi.json", create_app(centre.context))
+    return schemathesis.openapi.from_asgi("/api/openapi.json", application(centre.context))
 
 
 schema = schemathesis.pytest.from_fixture("api")

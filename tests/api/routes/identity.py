@@ -22,9 +22,12 @@ def _acceptance(door: Door) -> dict[str, Any]:
     return {"json": {"secret": _invited(door)["secret"], "person_name": "New", "password": PASSWORD}}
 
 
+def _newcomer(door: Door) -> dict[str, Any]:
+    return door.ok("owner", "POST", "/invitations/accept", **_acceptance(door))
+
+
 def _joined(door: Door) -> dict[str, Any]:
-    member = door.ok("owner", "POST", "/invitations/accept", **_acceptance(door))
-    return {"person_id": member["person_id"]}
+    return {"person_id": _newcomer(door)["person_id"]}
 
 
 def _token(door: Door) -> dict[str, Any]:
@@ -37,12 +40,13 @@ def _session(door: Door) -> dict[str, Any]:
 
 
 def _grant(door: Door) -> dict[str, Any]:
-    return {"json": {"email": "colleague@example.cn", "role": "subsidy"}}
+    return {"json": {"email": _newcomer(door)["email"], "role": "subsidy"}}
 
 
 def _granted(door: Door) -> dict[str, Any]:
-    door.ok("operator", "PUT", "/admin/roles", **_grant(door))
-    return {"person_id": door.people["colleague"].person_id, "role": "subsidy"}
+    newcomer = _newcomer(door)
+    door.ok("operator", "PUT", "/admin/roles", json={"email": newcomer["email"], "role": "subsidy"})
+    return {"person_id": newcomer["person_id"], "role": "subsidy"}
 
 
 def _state(door: Door) -> dict[str, Any]:
