@@ -109,14 +109,17 @@ def _register(
     environment = store.find_version(session, tenant_id, name, digest)
     if environment is None:
         raise NotFound(kind="environment", id=name)
-    again = not added and environment.state is EnvironmentState.FAILED
-    if again:
-        store.move(session, environment, {"state": EnvironmentState.REGISTERED, "tries": 0, "next_at": now, "registered_at": now})
-    if added or again:
+    failed = environment.state is EnvironmentState.FAILED
+    chosen = store.find(session, tenant_id, name)
+    older = build_at is None and chosen is not None and chosen.id != environment.id  # a person goes back to an earlier lock; seeding does not
+    if not added and (failed or older):
+        anew = {"state": EnvironmentState.REGISTERED, "tries": 0, "next_at": now} if failed else {}
+        store.move(session, environment, {"registered_at": now, **anew})
+    if added or failed or older:
         after = {"name": name, "digest": digest}
         identity.audit(session, who, "environment.register", kind="environment", id=environment.id, tenant_id=tenant_id or None, after=after)
         notify(session, CHANNEL)
-    return environment
+    return store.get(session, environment.id)
 
 
 def _last_line(text: str) -> str:
