@@ -48,7 +48,7 @@ bench: $(STAMP) ## measure, and print one table: make bench [ARGS="idle jobs"]
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 kill-test: $(STAMP) ## 300 jobs while every process is killed at random, 100 times in all
-	@$(BIN)/python benchmarks/kill.py $(ARGS)
+	@WUTONG_KILLS=$${WUTONG_KILLS:-100} WUTONG_KILL_JOBS=$${WUTONG_KILL_JOBS:-300} $(BIN)/pytest tests/kill -s -q $(ARGS)
 
 migrate: $(STAMP) ## bring the database of WUTONG_HOME or WUTONG_DATABASE_URL to this version's schema
 	@$(BIN)/python -m wutong.app migrate

@@ -5,9 +5,7 @@
 
 import statistics
 import subprocess
-import sys
 import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -107,20 +105,17 @@ def first_line(centre: TrialCentre, account: Account) -> list[Row]:
     return [Row("submit to first log line at a follower: median; worst", f"{statistics.median(times):.2f} s; {max(times):.2f} s", target="median < 1 s")]
 
 
-def main() -> int:
-    """Run all and print the table."""
+def rows() -> list[Row]:
+    """Run all on a centre of their own."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         centre = TrialCentre(Path(folder), slots=WIDTH, allow_unconfined_tenants=True).start()
         try:
             account = centre.tenant("Benchmark", top_up_fen=10**9)
-            rows = first_line(centre, account) + through(centre, account) + accept(centre, account)
+            return first_line(centre, account) + through(centre, account) + accept(centre, account)
         finally:
             centre.stop()
-    show("Jobs through a whole centre", rows)
-    return 0
 
 
 if __name__ == "__main__":
-    assert threading.current_thread() is threading.main_thread()
-    sys.exit(main())
+    show(rows())

@@ -6,7 +6,9 @@
 import os
 import random
 import time
+from contextlib import closing
 
+import httpx2
 import pytest
 
 from tests.kill import story
@@ -63,8 +65,6 @@ def check_results(jobs, seen):
 
 def check_logs(centre, jobs):
     """Every log is whole, to the byte."""
-    import httpx2
-
     for wanted in jobs:
         headers = {"Authorization": f"Bearer {wanted.account.token}"}
         answer = httpx2.get(f"{centre.url}/api/v1/jobs/{next(iter(wanted.job_ids))}/logs", headers=headers, timeout=30)
@@ -85,7 +85,8 @@ def check_money(centre, accounts, seen):
 
 def check_usage(centre):
     """The journal of the centre says of every run what the agent recorded, to the millisecond, and the bill says the same."""
-    batch = LocalEngine(centre.home / "agent").usage("")
+    with closing(LocalEngine(centre.home / "agent")) as engine:
+        batch = engine.usage("")
     assert isinstance(batch, UsageBatch)
     recorded = {(r.name, r.restart, round(r.window_start * 1000)): round(r.seconds * 1000) * r.slots for r in batch.records}
     journal = centre.call("GET", "/admin/usage-totals", token=centre.operator())

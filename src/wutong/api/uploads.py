@@ -85,7 +85,7 @@ async def create_upload(
 async def upload_offset(asking: Asking, upload_id: str, tus_resumable: Resumable = None) -> Response:
     """Tell how many bytes have arrived."""
     _check_version(tus_resumable)
-    upload = await _open(asking, upload_id)
+    upload = await asking.ask(lambda tx, who: service.get_upload(tx, who, upload_id), Permission.DATA_WRITE)
     offset = await run_sync(service.upload_offset, asking.context.uploads, upload)
     headers = {"Upload-Offset": str(offset), "Upload-Length": str(upload.size_bytes), "Cache-Control": "no-store", "Tus-Resumable": VERSION}
     return Response(status_code=200, headers=headers)

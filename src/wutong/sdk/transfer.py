@@ -16,10 +16,11 @@ import httpx2
 from wutong.sdk import data
 from wutong.sdk.client import Client
 from wutong.sdk.data import FileEntry, Finished, RepoKind, RepoRequest, Version, VersionRequest
-from wutong.sdk.errors import ApiError, ErrorDetail, Invalid, ServerFault, Unreachable, error_from
+from wutong.sdk.errors import ApiError, ErrorDetail, Invalid, Unreachable, error_from
 
 SMALL_BYTES = 1024 * 1024
 BUNDLE_BYTES = 64 * 1024 * 1024
+BUNDLE_FILES = 20_000
 PIECE_BYTES = 1024 * 1024
 ASK_AT_ONCE = 10_000
 TRIES = 8
@@ -137,7 +138,7 @@ def _bundles(files: list[_Local]) -> Iterator[list[_Local]]:
     bundle: list[_Local] = []
     size = 0
     for local in files:
-        if bundle and size + local.entry.size_bytes > BUNDLE_BYTES:
+        if bundle and (size + local.entry.size_bytes > BUNDLE_BYTES or len(bundle) == BUNDLE_FILES):
             yield bundle
             bundle, size = [], 0
         bundle.append(local)
@@ -193,8 +194,9 @@ def _tus(client: Client, pieces: Callable[[int], Iterator[bytes]], size: int, ab
             answer = client.http.patch(location, content=pieces(offset), headers=headers, timeout=None)
             if answer.is_error:
                 raise error_from(answer.status_code, answer.content)
-        except (httpx2.TransportError, ServerFault, Unreachable):
-            if not last:
+        except (httpx2.TransportError, ApiError) as error:
+            # 423: the server has not noticed yet that the broken connection is gone; 409: it has more than the answer we lost said.
+            if not last or (isinstance(error, ApiError) and error.status < 500 and error.status not in (409, 423)):
                 raise
             time.sleep(min(5.0, 0.2 * 2 ** (TRIES - 1 - last)))
         offset = int(client.send("HEAD", location, headers=tus).headers["Upload-Offset"])
