@@ -21,6 +21,7 @@ from wutong.compute.jobs.collector import Collector as JobCollector
 from wutong.compute.jobs.preparer import Preparer
 from wutong.compute.jobs.rules import JobLimits
 from wutong.compute.jobs.tracker import Tracker
+from wutong.compute.orders.keeper import Keeper
 from wutong.hub.blobs.local import LocalBlobs
 from wutong.hub.blobs.objects import ObjectBlobs
 from wutong.hub.blobs.rules import BlobStore
@@ -82,6 +83,7 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("compute.builder", Builder(database, settings.environments, settings.find_links).step, ("compute_environments",), rest_s=10.0),
         Loop("compute.settler", Settler(database).step, ("centre_usage", "compute_billing"), rest_s=5.0),
         Loop("compute.ladder", Ladder(database, grace=grace).step, ("compute_billing",), rest_s=5.0),
+        Loop("compute.keeper", Keeper(database).step, rest_s=60.0),
         Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
         Loop("hub.collector", HubCollector(database, blobs, uploads, trees=limits.trees).step, rest_s=60.0),
         Loop("hub.storage_meter", StorageMeter(database).step, rest_s=60.0),
