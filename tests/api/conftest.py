@@ -28,10 +28,10 @@ def _built() -> FastAPI:
     return create_app(Context(Settings(), None))  # type: ignore[arg-type]
 
 
-def application(context: Context) -> FastAPI:
+def application(context: Context | None) -> FastAPI:
     """The one application of this process, serving this context: building a hundred routes anew for each test takes longer than the test."""
     app = _built()
-    app.state.context = context
+    app.state.context = context or app.state.context
     return app
 
 
