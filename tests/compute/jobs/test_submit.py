@@ -226,7 +226,7 @@ def test_a_plain_submission_takes_few_statements(world, owner):
         event.listen(connection, "before_cursor_execute", lambda *args: seen.append(args[2]))
         job = service.submit_job(session, owner, JobRequest("n", "true", "npu.1"), limits=world.limits, idempotency_key="k")
     assert job.state is JobState.QUEUED
-    assert len(seen) <= 32, "\n".join(seen)
+    assert len(seen) <= 26, "\n".join(seen)
 
 
 def test_the_history_cannot_be_changed(world, owner):

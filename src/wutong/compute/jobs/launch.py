@@ -34,21 +34,22 @@ def is_prepared(session: Session, inputs: tuple[Input, ...], environment: Enviro
 def launch(session: Session, job: Job, limits: JobLimits, *, by: str = "system") -> Job:
     """Request the job's next attempt and move the job to queued; everything it needs must be there."""
     number = job.attempt + 1
-    name = request_attempt(session, job, number, centre.get_flavour(session, job.flavour), limits)
+    folder = None if job.environment_id is None else environments.environment_by_id(session, job.environment_id).path
+    name = request_attempt(session, job, number, centre.get_flavour(session, job.flavour), folder, limits)
     billing.register_run(session, run_name=name, job_id=job.id, attempt=number)
     return moves.move(session, job, JobState.QUEUED, what="queued", by=by, attempt=number, setbacks=0)
 
 
-def request_attempt(session: Session, job: Job, number: int, flavour: Flavour, limits: JobLimits) -> str:
+def request_attempt(session: Session, job: Job, number: int, flavour: Flavour, folder: str | None, limits: JobLimits) -> str:
     """Write the attempt and ask the centre to run it; the caller tells billing whom to charge for the run whose name is returned."""
     name = run_name(limits.centre, job.id, number)
     store.add_attempts(session, [{"run_name": name, "job_id": job.id, "number": number, "requested_at": clock.now()}])
-    centre.request_run(session, run_spec(session, job, name, number, flavour, limits), pool=flavour.pool)
+    centre.request_run(session, run_spec(session, job, name, number, flavour, folder, limits), pool=flavour.pool)
     return name
 
 
-def run_spec(session: Session, job: Job, name: str, number: int, flavour: Flavour, limits: JobLimits) -> RunSpec:
-    """Say all an engine needs to know of an attempt. Secrets leave this room sealed."""
+def run_spec(session: Session, job: Job, name: str, number: int, flavour: Flavour, folder: str | None, limits: JobLimits) -> RunSpec:
+    """Say all an engine needs to know of an attempt; `folder` is its environment's. Secrets leave this room sealed."""
     request = job.request
     confined = bool(job.inputs) and is_confined(session, flavour.engine)
     code, shown = _split(job.inputs)
@@ -56,8 +57,7 @@ def run_spec(session: Session, job: Job, name: str, number: int, flavour: Flavou
     inside = {item: Path("/") / _FOLDERS[item.kind] / item.name if confined else place for item, place in places.items()}
     mounts = [Mount(str(place), str(inside[item])) for item, place in places.items()]
     environment = _variables(job, number)
-    if job.environment_id is not None:
-        folder = _environment_folder(session, job.environment_id)
+    if folder is not None:
         mounts.append(Mount(folder, folder))
         environment |= {"PATH": f"{folder}/bin:{SYSTEM_PATH}", "VIRTUAL_ENV": folder}
     environment |= {f"WUTONG_{_PREFIXES[item.kind]}_{requests.variable_of(item.name)}": str(place) for item, place in inside.items()}
@@ -91,10 +91,6 @@ _PREFIXES = {"dataset": "DATA", "model": "MODEL"}
 def _split(inputs: tuple[Input, ...]) -> tuple[Input | None, list[Input]]:
     code = next((item for item in inputs if item.kind == "code"), None)
     return code, [item for item in inputs if item.kind != "code"]
-
-
-def _environment_folder(session: Session, environment_id: str) -> str:
-    return environments.environment_by_id(session, environment_id).path
 
 
 def _variables(job: Job, number: int) -> dict[str, str]:

@@ -166,7 +166,7 @@ def _accept_one(session: Session, who: Principal, job_id: str, accepted: _Accept
     wait_reason = WaitReason.DEPENDENCIES if accepted.unmet else None if prepared else WaitReason.PREPARING
     job = _new_job(job_id, accepted, wait_reason=wait_reason)
     _write(session, who, [job], accepted, limits)
-    name = request_attempt(session, job, 1, accepted.flavour, limits) if prepared else None
+    name = request_attempt(session, job, 1, accepted.flavour, accepted.environment.path, limits) if prepared else None
     _hold(session, [job], accepted.flavour, limits)
     if name is not None:
         billing.register_run(session, run_name=name, job_id=job.id, attempt=1)
