@@ -28,7 +28,7 @@ class AgentUnderTest:
 
     def start(self):
         line = [sys.executable, "-m", "wutong.centre.engines.local.agent", "--home", str(self.home), *self.options]
-        with open(self.home / "agent.log", "ab") as log:
+        with (self.home / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(line, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.until(lambda: not isinstance(self.engine.capabilities(), Unknown))
 

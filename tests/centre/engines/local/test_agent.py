@@ -94,7 +94,15 @@ def test_keeper_and_agent_killed_together(agent):
 
 
 def test_what_forks_and_hides_is_found(agent):
-    hide = "import os,time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n  os.environ.clear(); os.closerange(0, 3); time.sleep(77.4)\n os._exit(0)\nos.wait()"
+    hide = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.environ.clear(); os.closerange(0, 3); time.sleep(77.4)
+    os._exit(0)
+os.wait()
+"""
     agent.submit("hides", [sys.executable, "-c", hide])
     assert agent.ended("hides").reason is EndReason.COMPLETED
     assert subprocess.run(["pgrep", "-f", "time.sleep.77.4"], capture_output=True, check=False).stdout == b""
@@ -127,7 +135,14 @@ def test_log_pieces_join_over_segments(agent):
 
 def test_a_shell_does_not_take_its_program_down_before_it_saved(agent):
     """The usual `sh -c "python train.py; ..."`: the shell would die of the signal at once, and the run with it."""
-    program = "import signal,sys,time\ndef save(*_):\n time.sleep(0.5); print('saved', flush=True); sys.exit(0)\nsignal.signal(signal.SIGTERM, save)\nprint('begin', flush=True)\ntime.sleep(60)"
+    program = """
+import signal, sys, time
+def save(*_):
+    time.sleep(0.5); print('saved', flush=True); sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print('begin', flush=True)
+time.sleep(60)
+"""
     agent.submit("trains", f'{sys.executable} -c "$PROGRAM"; sleep 60', environment={"PROGRAM": program}, grace_s=10)
     agent.says("trains", "begin")
     agent.engine.cancel("trains")
@@ -224,10 +239,13 @@ def test_what_cannot_start_says_why_and_costs_nothing(shared_agent, changes, wor
         {"checkpoint_signal": "SIGKILL"},
         {"checkpoint_signal": "nonsense"},
         {"time_limit_s": 0},
-        {"mounts": (Mount("/tmp", "/usr/lib"),)},  # noqa: S108
-        {"mounts": (Mount("/tmp", "/data/../etc"),)},  # noqa: S108
-        {"mounts": (Mount("/tmp", "relative"),)},  # noqa: S108
+        {"mounts": (Mount("/tmp", "/usr/lib"),)},
+        {"mounts": (Mount("/tmp", "/data/../etc"),)},
+        {"mounts": (Mount("/tmp", "relative"),)},
         {"slots": -1},
+        {"resume_from": "../other"},
+        {"environment": {"A": "\udc80"}},
+        {"environment": {"A": "x" * 20_000_000}},
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(shared_agent, changes):
@@ -243,9 +261,8 @@ def test_a_garbled_request_harms_nobody(shared_agent):
         with connect(shared_agent.home) as sock:
             sock.sendall(garbage)
             sock.settimeout(0.2)
-            with pytest.raises((TimeoutError, ConnectionError)):
-                if not sock.recv(10):
-                    raise ConnectionResetError
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                assert sock.recv(10) == b""
     assert not isinstance(shared_agent.engine.capabilities(), Unknown)
 
 
@@ -381,7 +398,7 @@ def test_a_full_disk_costs_nothing_but_time(tmp_path):
         agent.submit("talks", "while [ ! -e go ]; do echo 0123456789; sleep 0.05; done; echo end", memory_mb=16)
         agent.says("talks", "0")
         (home / "runs" / "talks" / "outputs" / "ballast").write_bytes(b"")
-        with contextlib.suppress(OSError), open(home / "ballast", "wb", buffering=0) as file:
+        with contextlib.suppress(OSError), (home / "ballast").open("wb", buffering=0) as file:
             while file.write(b"x" * 4096):
                 pass
         answers = [agent.engine.submit(agent.spec(f"new-{number}", "echo " + "x" * 3000, memory_mb=16)) for number in range(6)]

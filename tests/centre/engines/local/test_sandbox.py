@@ -118,9 +118,8 @@ print(len(glob.glob("/proc/[0-9]*")))
 
 
 def test_no_new_privileges_name_spaces_or_mounts(run):
-    text, _end = run(
-        "grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status; unshare -Ur true && echo NAMESPACE; mount -t tmpfs none /tmp && echo MOUNTED; su -c id && echo ROOT; true"
-    )
+    tries = ("unshare -Ur true && echo NAMESPACE", "mount -t tmpfs none /tmp && echo MOUNTED", "su -c id && echo ROOT", "true")
+    text, _end = run("grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status; " + "; ".join(tries))
     assert "CapEff:\t0000000000000000" in text
     assert "NoNewPrivs:\t1" in text
     assert "Seccomp:\t2" in text
@@ -128,7 +127,12 @@ def test_no_new_privileges_name_spaces_or_mounts(run):
 
 
 def test_the_network_is_only_there_when_asked_for(run):
-    script = "import socket\ns=socket.create_server(('127.0.0.1',0)); socket.create_connection(s.getsockname()); print(sorted(n for _,n in socket.if_nameindex()))"
+    script = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(listener.getsockname())
+print(sorted(name for _index, name in socket.if_nameindex()))
+"""
     text, end = run([PYTHON, "-c", script])
     assert (text, end.exit_code) == ("['lo']\n", 0)
 
@@ -198,3 +202,9 @@ def _read(path):
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def test_processor_time_and_memory_are_told(run):
+    _text, end = run([PYTHON, "-c", "x = bytearray(60_000_000)\nfor n in range(12_000_000): pass\nimport time; time.sleep(0.6)"], memory_mb=500)
+    assert end.cpu_seconds > 0.2
+    assert end.max_memory_mb > 60

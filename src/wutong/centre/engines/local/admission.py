@@ -44,14 +44,14 @@ def _too_large(spec: RunSpec, total: Need) -> str | None:
 def _malformed(spec: RunSpec) -> str | None:
     if not _NAME.fullmatch(spec.name):
         return "The name of a run is 1 to 128 letters, digits, dots, dashes and underscores, and begins with a letter or digit."
-    if not spec.argv or not spec.argv[0]:
-        return "The command is empty: say what is to be run."
+    if spec.resume_from is not None and not _NAME.fullmatch(spec.resume_from):
+        return f"There is no run {spec.resume_from!r} to resume from."
+    if not spec.argv or not spec.argv[0] or any("\0" in part for part in spec.argv):
+        return "The command is empty or contains a zero byte: say what is to be run."
     variables = {**spec.environment, **spec.sealed_environment}
     for key, value in variables.items():
         if not _VARIABLE.fullmatch(key) or "\0" in value:
             return f"{key!r} cannot be a variable: use letters, digits and underscores, not beginning with a digit, and no zero bytes in its value."
-    if any("\0" in part for part in spec.argv):
-        return "The command contains a zero byte."
     if spec.checkpoint_signal not in _SIGNALS:
         return f"{spec.checkpoint_signal!r} is not a signal that can be sent before the end; SIGTERM and SIGUSR1 are usual."
     return None

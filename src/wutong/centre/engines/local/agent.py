@@ -1,7 +1,8 @@
-"""The agent: one small process a machine that runs what it is given and outlives the control plane. `python -m wutong.centre.engines.local.agent --help`.
+"""The agent: one small process a machine that runs what it is given and outlives the control plane.
 
 One thread and one loop, so that forking is safe: take what came in, decide, make it durable in one commit, answer, fork. It sleeps when nothing
 happens. It may be killed at any instruction: what runs runs on under its keepers, and the next agent adopts it.
+Start it with `python -m wutong.centre.engines.local.agent --home DIR`; `--help` tells the rest.
 """
 
 import argparse
@@ -9,10 +10,12 @@ import contextlib
 import fcntl
 import gc
 import os
+import resource
 import selectors
 import signal
 import sqlite3
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -59,7 +62,6 @@ class Agent:
     def serve(self) -> None:
         """Run until told to stop."""
         self._step(self.runs.recover)
-        self._sweep()
         gc.collect()
         gc.freeze()
         while not self.stopping and not (self.killing and not self.runs.live and not self.runs.queue):
@@ -71,7 +73,12 @@ class Agent:
         if self.broken:
             self.runs.recover()
         for handle in handlers:
-            handle()
+            try:
+                handle()
+            except sqlite3.Error:
+                raise
+            except Exception:  # noqa: BLE001 - one request or one keeper must never end the agent
+                traceback.print_exc()
         self.runs.look_again()
         self.runs.reckon()
         self._answer_waiting()
@@ -96,6 +103,7 @@ class Agent:
         self._answer_waiting()
         self.desk.flush()
         self.runs.launch()
+        self._sweep()
 
     def _patience(self) -> float | None:
         due: list[float] = []
@@ -126,34 +134,41 @@ class Agent:
             return wire.verdict_to_json(Unknown(f"The agent does not understand this request ({type(error).__name__}: {error}).")), b""
 
     def _verb(self, ask: dict[str, Any]) -> Reply:
-        match ask.get("verb"):
+        verb = str(ask.get("verb"))
+        if verb in {"submit", "cancel", "signal", "forget", "weight", "stop"}:
+            return self._plain(self._act(verb, ask))
+        if verb == "logs":
+            return self._logs(ask)
+        return {"answer": "value", **self._tell(verb, ask)}, b""
+
+    def _act(self, verb: str, ask: dict[str, Any]) -> Accepted | Refused | Absent | Unknown:
+        match verb:
             case "submit":
-                return self._plain(self.runs.submit(wire.spec_from_json(ask["spec"])))
+                return self.runs.submit(wire.spec_from_json(ask["spec"]))
             case "cancel":
-                return self._plain(self.runs.cancel(str(ask["name"])))
+                return self.runs.cancel(str(ask["name"]))
             case "signal":
-                return self._plain(self.runs.signal(str(ask["name"]), str(ask["signal"])))
+                return self.runs.signal(str(ask["name"]), str(ask["signal"]))
             case "forget":
-                verdict = self.runs.forget(str(ask["name"]))
-                self._sweep()
-                return self._plain(verdict)
-            case "observe":
-                return {"answer": "value", "runs": self.views.observe([str(name) for name in ask["names"]])}, b""
-            case "changes":
-                return {"answer": "value", **self.views.changes(str(ask["since"]))}, b""
-            case "usage":
-                return {"answer": "value", **self.views.usage(str(ask["since"]))}, b""
-            case "capabilities":
-                return {"answer": "value", "capabilities": asdict(self.views.capabilities("local"))}, b""
-            case "logs":
-                return self._logs(ask)
+                return self.runs.forget(str(ask["name"]))
             case "weight":
                 self.runs.set_weight(str(ask["tenant"]), max(float(ask["weight"]), 0.001))
-                return self._plain(Accepted())
-            case "stop":
-                return self._plain(self._shut_down(kill=bool(ask.get("kill"))))
-            case other:
-                return self._plain(Unknown(f"The agent has no verb {other!r}."))
+                return Accepted()
+            case _:
+                return self._shut_down(kill=bool(ask.get("kill")))
+
+    def _tell(self, verb: str, ask: dict[str, Any]) -> dict[str, Any]:
+        match verb:
+            case "observe":
+                return {"runs": self.views.observe([str(name) for name in ask["names"]])}
+            case "changes":
+                return self.views.changes(str(ask["since"]))
+            case "usage":
+                return self.views.usage(str(ask["since"]))
+            case "capabilities":
+                return {"capabilities": asdict(self.views.capabilities("local"))}
+            case _:
+                raise ValueError(f"no verb {verb!r}")
 
     def _plain(self, verdict: Accepted | Refused | Absent | Unknown) -> Reply:
         return wire.verdict_to_json(verdict), b""
@@ -213,7 +228,6 @@ class Agent:
             os.waitpid(pid, 0)
         with contextlib.suppress(OSError):
             self.home.trash.rmdir()
-        self._sweep()
 
 
 def _sweep_and_exit(trash: Path) -> None:
@@ -221,8 +235,8 @@ def _sweep_and_exit(trash: Path) -> None:
         import shutil
 
         os.nice(10)
-        for name in os.listdir(trash):
-            shutil.rmtree(trash / name, ignore_errors=True)
+        for path in list(trash.iterdir()):
+            shutil.rmtree(path, ignore_errors=True)
     finally:
         os._exit(0)
 
@@ -230,6 +244,11 @@ def _sweep_and_exit(trash: Path) -> None:
 def _say(sentence: str) -> None:
     with contextlib.suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)  # noqa: T201 - the agent's log is its standard error
+
+
+def _open_many_files() -> None:
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else 65536, hard))
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -257,8 +276,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BlockingIOError:
         _say(f"An agent already serves {home.path}.")
         return 0
+    _open_many_files()
     sandbox = sandboxes.probe(options.sandbox)
-    total = Need(options.slots, options.cpus, options.memory_mb)
+    # A slot without a processor would never be used: processors may be promised more than once, slots not.
+    total = Need(options.slots, max(options.cpus, options.slots), options.memory_mb)
     key_file = options.key_file.resolve() if options.key_file else None
     runs = Runs(home, Records(home.records, options.window_s), total=total, sandbox=sandbox, key_file=key_file, half_life_s=options.half_life_s)
     for problem in sandbox.problems:

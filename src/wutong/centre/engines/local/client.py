@@ -48,6 +48,12 @@ class LocalEngine:
 
     def submit(self, spec: RunSpec) -> Accepted | Refused | Unknown:
         """Have the agent take the run under its name; it is on disk before this returns."""
+        try:
+            size = len(wire.pack({"verb": "submit", "spec": wire.spec_to_json(spec)}))
+        except UnicodeEncodeError:
+            return Refused("The run's description contains something that is not text.")
+        if size > wire.LARGEST_FRAME // 2:
+            return Refused(f"The run's description takes {size} bytes, far too many; put data into files.")
         verdict = self._verdict({"verb": "submit", "spec": wire.spec_to_json(spec)})
         return Unknown("The agent answered a submission with 'absent'.") if isinstance(verdict, Absent) else verdict
 

@@ -125,7 +125,7 @@ def copy_tree(source: Path, target: Path, owner: int | None) -> None:
             mode = entry.stat(follow_symlinks=False).st_mode
             there = target / entry.name
             if stat.S_ISLNK(mode):
-                there.symlink_to(os.readlink(entry.path))
+                there.symlink_to(Path(entry.path).readlink())
             elif stat.S_ISDIR(mode):
                 there.mkdir(mode=0o700)
                 copy_tree(Path(entry.path), there, owner)

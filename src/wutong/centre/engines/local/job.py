@@ -148,7 +148,7 @@ def _become_job(ticket: Ticket, line: Command, variables: Mapping[str, str], *, 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_DFL)
         os.execvpe(argv[0], argv, dict(variables))  # noqa: S606 - the tenant's command is what this is for
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - a forked process must never return into the keeper
         with contextlib.suppress(OSError):
             os.write(report, (getattr(error, "strerror", None) or str(error) or type(error).__name__).encode())
     finally:

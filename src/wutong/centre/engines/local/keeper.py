@@ -1,11 +1,10 @@
-"""The keeper of one start: a process forked from the agent that outlives it. It starts the job, takes its log, holds it to its limits, and writes how it ended.
+"""The keeper of one start: a process forked from the agent that outlives it. It starts the job, takes its log, watches it, and writes how it ended.
 
 It answers to nobody for staying alive: agent and control plane may die. Its lock tells that it lives, its facts file when the job began, its result
 file how it ended. Whatever the job leaves running is killed before the result is written.
 """
 
 import contextlib
-import errno
 import gc
 import itertools
 import os
@@ -17,10 +16,12 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from wutong.centre.engines.local import folders, job, processes
+from wutong.centre.engines.local import folders, job, processes, verdict
 from wutong.centre.engines.local.job import CannotStart, Ticket
+from wutong.centre.engines.local.limits import Limits
 from wutong.centre.engines.local.logs import LogWriter
 from wutong.centre.engines.local.moments import monotonic_ms, now_ms
+from wutong.centre.engines.local.verdict import Exit
 from wutong.centre.engines.protocol import EndReason
 
 _READ = 256 * 1024
@@ -34,7 +35,7 @@ def keep(ticket: Ticket, *, control: int, report: int, lock: int) -> NoReturn:
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         _detach({control, report, lock})
         Keeper(ticket, control, report).run()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a forked process must never return into the agent's loop
         with contextlib.suppress(BaseException):
             traceback.print_exc()
     finally:
@@ -47,7 +48,7 @@ def _detach(kept: set[int]) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for name in os.listdir("/proc/self/fd"):
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, all read before the first is closed
         if int(name) > 2 and int(name) not in kept:
             with contextlib.suppress(OSError):
                 os.close(int(name))
@@ -73,13 +74,15 @@ class Keeper:
         self.stopping: tuple[EndReason, str] | None = None
         self.kill_at: int | None = None
         self.signalled: set[int] = set()
-        self.peak = 0
-        self.memory_at = 0
-        self.disk_at = 0
         self.orders = b""
+        self.confined = ticket.sandbox.kind != "none"
+        self.limits = Limits(ticket.spec, ticket.folder, monotonic_ms())
 
     def run(self) -> None:
-        """Prepare, start, watch, clean up, and write the result."""
+        """Prepare, start, watch, clean up, and write the result.
+
+        A fault of ours after the job began is not caught: we die, the job with us, and the agent tells what that means.
+        """
         logs = self.folder.logs(self.ticket.restart)
         try:
             logs.mkdir(parents=True, exist_ok=True)
@@ -92,7 +95,7 @@ class Keeper:
         except CannotStart as problem:
             self._finish(problem.reason, problem.sentence)
         except OSError as error:
-            self._finish(*_sentence(error))
+            self._finish(*verdict.unprepared(error))
         else:
             if self.pid:
                 self._watch()
@@ -102,7 +105,7 @@ class Keeper:
 
     def _prepare(self) -> None:
         for mount in self.spec.mounts:
-            if not os.path.exists(mount.source):
+            if not Path(mount.source).exists():
                 raise CannotStart(f"What was to be mounted at {mount.target} is no longer there.")
         former = self.ticket.former
         if former is not None and not self.folder.checkpoint.exists():
@@ -137,10 +140,10 @@ class Keeper:
         self.started_ms, self.started_mono = now_ms(), monotonic_ms()
         # Before the job exists: without this file it certainly never began, and may be started again.
         folders.write_json(self.folder.facts(self.ticket.restart), {"started_ms": self.started_ms, "started_mono": self.started_mono})
-        self.memory_at, self.disk_at = self.started_mono + 200, self.started_mono + 2000
+        self.limits = Limits(self.spec, self.folder, self.started_mono)
         try:
             self.pid = job.spawn(self.ticket, writing)
-        except CannotStart:
+        except (CannotStart, OSError):
             self.started_ms = None
             raise
         finally:
@@ -168,7 +171,7 @@ class Keeper:
 
     def _patience(self) -> int:
         now = monotonic_ms()
-        due = [self.memory_at, self.disk_at, self.started_mono + self.spec.time_limit_s * 1000 if self.stopping is None else now + 100]
+        due = [self.limits.due, self.started_mono + self.spec.time_limit_s * 1000 if self.stopping is None else now + 100]
         if self.kill_at is not None:
             due.append(self.kill_at)
         return max(1, min(due) - now)
@@ -191,7 +194,7 @@ class Keeper:
                 self._stop(EndReason.CANCELLED, "Cancelled on request.", self.spec.grace_s)
             elif verb == "kill":
                 self._stop(EndReason.CANCELLED, "Stopped at once on request.", 0)
-            elif verb == "signal" and self.pid:
+            elif verb == "signal" and self.pid and argument in signal.Signals.__members__:
                 self._send(signal.Signals[argument], once=False)
 
     def _check(self) -> None:
@@ -204,34 +207,15 @@ class Keeper:
         elif now >= self.started_mono + self.spec.time_limit_s * 1000:
             limit = f"It reached its time limit of {self.spec.time_limit_s} seconds."
             self._stop(EndReason.TIME_LIMIT, limit, self.spec.grace_s)
-        if now >= self.memory_at:
-            self._check_memory(now)
-        if now >= self.disk_at:
-            self._check_disk(now)
+        if now >= self.limits.due:
+            if (problem := self.limits.check(now, self._own)) is not None:
+                self._stop(*problem, 0)
+            self._show_life()
 
-    def _check_memory(self, now: int) -> None:
-        limit = self.spec.memory_mb * 1024 * 1024
-        own = self._own()
-        used = processes.memory_bytes(own, exact=False)
-        if used > limit:
-            used = processes.memory_bytes(own, exact=True)
-        self.peak = max(self.peak, used)
-        # Near the limit a second is long: look more often.
-        self.memory_at = now + (200 if used > limit // 2 else 1000)
-        if used > limit:
-            detail = f"It used {used // 1048576} MiB of memory, more than the {self.spec.memory_mb} MiB it asked for. Ask for more, or use less."
-            self._stop(EndReason.OUT_OF_MEMORY, detail, 0)
+    def _show_life(self) -> None:
+        """Touch the facts: should we be killed unseen, this tells until when the job certainly ran."""
         with contextlib.suppress(OSError):
             os.utime(self.folder.facts(self.ticket.restart))
-
-    def _check_disk(self, now: int) -> None:
-        limit = self.spec.disk_limit_mb * 1024 * 1024
-        used = sum(folders.size_of(path) for path in (self.folder.work, self.folder.outputs, self.folder.checkpoint, self.folder.scratch))
-        took = monotonic_ms() - now
-        self.disk_at = now + max(10_000, 20 * took)
-        if used > limit:
-            detail = f"Its files took {used // 1048576} MiB of disk, more than the {self.spec.disk_limit_mb} MiB it may use."
-            self._stop(EndReason.DISK_FULL, detail, 0)
 
     def _stop(self, reason: EndReason, detail: str, grace_s: int) -> None:
         """Begin to stop the job: the checkpoint signal, then, after the grace, the end. The first reason stays; a shorter grace counts."""
@@ -263,7 +247,7 @@ class Keeper:
     def _own(self) -> list[int]:
         """List the job's own processes, the first one first; the sandbox's two are not the job's."""
         below = self._all()
-        if self.ticket.sandbox.kind == "none":
+        if not self.confined:
             return below
         helpers = {self.pid, *processes.children(self.pid)}
         own = [pid for pid in below if pid not in helpers]
@@ -299,55 +283,26 @@ class Keeper:
                 self.log.write(data)
 
     def _verdict(self) -> tuple[EndReason, str]:
-        code, number = self._exit()
-        if self.stopping is not None:
-            return self.stopping
-        if number == signal.SIGXFSZ:
-            return EndReason.DISK_FULL, f"It wrote a file larger than the {self.spec.disk_limit_mb} MiB of disk it may use."
-        if number is not None:
-            return EndReason.FAILED, f"It was killed by signal {number} ({_signal_name(number)})."
-        if code == 0:
-            return EndReason.COMPLETED, ""
-        if (why := self._never_ran(code)) is not None:
-            return EndReason.START_FAILED, why
-        return EndReason.FAILED, f"It ended with exit code {code}."
+        lasted = self.ended_mono - self.started_mono
+        return self.stopping or verdict.judge(self.spec, self._exit(), confined=self.confined, lasted_ms=lasted, beginning=self.log.beginning)
 
-    def _exit(self) -> tuple[int | None, int | None]:
-        """Return exit code or signal. The sandbox reports a signal as 128 + its number, as shells do."""
-        if self.status is None:
-            return None, None
-        if os.WIFSIGNALED(self.status):
-            return None, os.WTERMSIG(self.status)
-        code = os.WEXITSTATUS(self.status)
-        if self.ticket.sandbox.kind != "none" and 128 < code <= 128 + 31:
-            return None, code - 128
-        return code, None
-
-    def _never_ran(self, code: int | None) -> str | None:
-        """Tell from exit code and log whether the sandbox could not start the command."""
-        if self.ticket.sandbox.kind == "none" or self.ended_mono - self.started_mono > 10_000:
-            return None
-        text = self.log.beginning.decode(errors="replace").strip()
-        if "\n" in text or not text.startswith(("setpriv: ", "bwrap: ", "/usr/bin/env: ")):
-            return None
-        if code in {126, 127} or text.startswith("bwrap: execvp "):
-            return f"The command {self.spec.argv[0]!r} was not found in the run's environment, or may not be executed."
-        return f"The sandbox could not be made: {text}"
+    def _exit(self) -> Exit:
+        return verdict.exit_of(self.status, confined=self.confined)
 
     def _finish(self, reason: EndReason, detail: str) -> None:
         """Write the result, again and again until it is on disk: until then the run has not ended."""
         note = self.log.close() if hasattr(self, "log") else ""
-        code, number = self._exit()
+        end = self._exit()
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         ran = self.started_ms is not None
         result = {
             "reason": reason.value,
             "detail": " ".join(part for part in (detail, note) if part),
-            "exit_code": code,
-            "signal": number,
+            "exit_code": end.code,
+            "signal": end.signal,
             "started_ms": self.started_ms,
             "ended_ms": self.started_ms + self.ended_mono - self.started_mono if self.started_ms is not None else now_ms(),
-            "max_memory_mb": max(self.peak, usage.ru_maxrss * 1024) // 1048576 if ran else None,
+            "max_memory_mb": max(self.limits.peak, usage.ru_maxrss * 1024) // 1048576 if ran else None,
             "cpu_ms": int((usage.ru_utime + usage.ru_stime) * 1000) if ran else None,
         }
         if self.folder.scratch.exists():
@@ -355,6 +310,8 @@ class Keeper:
         while True:
             try:
                 folders.write_reserved(self.folder.result(self.ticket.restart), result)
+            except FileNotFoundError:
+                return  # somebody removed the run's folder; the agent sees that there is no result
             except OSError:
                 time.sleep(1.0)
             else:
@@ -365,16 +322,3 @@ def _remove(path: Path) -> None:
     import shutil
 
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown"
-
-
-def _sentence(error: OSError) -> tuple[EndReason, str]:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return EndReason.DISK_FULL, "The machine's disk is full, so the run could not be started. It is the centre's fault, not the run's."
-    return EndReason.START_FAILED, f"The machine could not prepare the run: {error.strerror or error}."

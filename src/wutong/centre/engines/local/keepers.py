@@ -1,7 +1,7 @@
 """The agent's side of keepers: forking one, finding again those that outlived an agent, sending orders, and reading what they wrote.
 
-Whether a keeper lives is told by its lock alone: the agent takes it before the fork and the keeper inherits it, so that a free lock means that there is
-none and will be none. Process ids only serve to wait for its end.
+Whether a keeper lives is told by its lock alone: the agent takes it before the fork and the keeper inherits it, so that a free lock means that
+there is none and will be none. Process ids only serve to wait for its end.
 """
 
 import contextlib

@@ -28,7 +28,7 @@ def ensure_agent(home: Path, options: Sequence[str] = ()) -> LocalEngine:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     line = [sys.executable, "-m", "wutong.centre.engines.local.agent", "--home", str(home), *options]
     starter = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True, stdin=subprocess.DEVNULL)"
-    with open(home / "agent.log", "ab") as log:
+    with (home / "agent.log").open("ab") as log:
         subprocess.run([sys.executable, "-S", "-c", starter, *line], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True, env=_environment())
     until = time.monotonic() + _START_S
     while time.monotonic() < until:

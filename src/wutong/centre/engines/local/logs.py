@@ -8,7 +8,7 @@ _BEGINNING = 400
 
 
 class LogWriter:
-    """Takes a job's output to disk. Never raises: when there is no room, by its limit or on the disk, it says so in the log and drops what follows."""
+    """Takes a job's output to disk. Never raises: where there is no room, by its limit or on the disk, it says so in the log and drops the rest."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
@@ -90,10 +90,5 @@ def read_log(folder: Path, offset: int, limit: int) -> bytes:
 
 def log_size(folder: Path) -> int:
     """Return how many bytes the log has."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".log"))
-    except FileNotFoundError:
-        return 0
-    if not names:
-        return 0
-    return (len(names) - 1) * SEGMENT_BYTES + os.stat(folder / names[-1]).st_size
+    segments = sorted(folder.glob("*.log"))
+    return (len(segments) - 1) * SEGMENT_BYTES + segments[-1].stat().st_size if segments else 0

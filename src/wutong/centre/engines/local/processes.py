@@ -1,4 +1,5 @@
 """A run's processes, from /proc: the tree below one, its memory, and signals to it. Linux only."""
+# ruff: noqa: PTH123, PTH208 - read many times a second; Path objects cost more than the reading
 
 import contextlib
 import os

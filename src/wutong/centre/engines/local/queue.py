@@ -78,7 +78,7 @@ class Shares:
 
 
 def charge(need: Need, lasts_s: float) -> float:
-    """Return what a start costs its tenant's share before its true use is known, in slot-seconds; a run without accelerators counts a tenth of one."""
+    """Return what a start costs its tenant's share before its true use is known, in slot-seconds; a run without slots counts a tenth of one."""
     return max(need.slots, 0.1) * min(lasts_s, CHARGED_AHEAD_S)
 
 
@@ -225,8 +225,8 @@ def _in_order(queue: Queue, bucket: _Bucket) -> Iterator[Waiting]:
 def plan(queue: Queue, holding: Iterable[Holding], total: Need, shares: Shares, now_s: float) -> Plan:
     """Choose what starts now.
 
-    Runs are taken in turn. The first that does not fit is the head: it is promised a place at the shadow time, when by their limits enough others have
-    ended. After it a run starts only if it fits and either ends before the shadow time or takes nothing the head will need.
+    Runs are taken in turn. The first that does not fit is the head: it is promised a place at the shadow time, when by their limits enough others
+    have ended. After it a run starts only if it fits and either ends before the shadow time or takes nothing the head will need.
     """
     held = list(holding)
     free = total

@@ -3,6 +3,7 @@
 Writes gather in one transaction until `commit`, so that many submissions cost one sync of the disk. Any method may raise `sqlite3.Error` (a full
 disk); the caller rolls back and reads everything again.
 """
+# ruff: noqa: S608 - only names of columns written in this package are put into statements; values are bound
 
 import json
 import secrets
@@ -29,8 +30,9 @@ create table if not exists usage (
     final integer not null, seq integer not null, primary key (name, restart, window_ms)
 ) without rowid;
 create index if not exists usage_by_seq on usage (seq);
-create table if not exists shares (tenant text primary key, used real not null default 0, at_ms integer not null default 0, weight real not null default 1)
-    without rowid;
+create table if not exists shares (
+    tenant text primary key, used real not null default 0, at_ms integer not null default 0, weight real not null default 1
+) without rowid;
 create table if not exists identities (tenant text primary key, number integer not null unique) without rowid;
 create table if not exists forgotten (name text primary key, at_ms integer not null) without rowid;
 """

@@ -1,4 +1,4 @@
-"""The agent's runs: taking them in, starting them in turn, adopting those that outlived an agent, and ending them. The one place where a run's phase moves.
+"""The agent's runs: taken in, started in turn, adopted when they outlived an agent, ended. The one place where a run's phase moves.
 
     queued -> starting -> running -> ended        starting -> queued when its keeper died before the job began
     queued -> ended (cancelled)                   starting -> ended (could not be prepared)
@@ -274,8 +274,10 @@ class Runs:
         spec = self.records.spec(live.name)
         confined = self.sandbox.kind != "none" and self.sandbox.as_root
         identity = FIRST_IDENTITY + self.records.identity(live.tenant) if confined else None
-        former = self.home.run(spec.resume_from) if spec.resume_from is not None else None
-        return Ticket(spec, live.folder, live.restart, live.devices, identity, self.sandbox, self.key_file, former)
+        former = None if spec.resume_from is None else self.records.find(spec.resume_from)
+        mine = former is not None and former["tenant"] == spec.tenant and former["phase"] == "ended"
+        source = self.home.run(former["name"]) if former is not None and mine else None
+        return Ticket(spec, live.folder, live.restart, live.devices, identity, self.sandbox, self.key_file, source)
 
     def _live(self, spec: RunSpec, row: Row) -> Live:
         devices = tuple(int(device) for device in row["devices"].split(",") if device)
@@ -298,13 +300,15 @@ class Runs:
             self._end(live, result)
             return
         keepers.bury(live)
-        if not keepers.read_facts(live):
+        row = self.records.find(live.name)
+        known_start: int | None = None if row is None else row["started_ms"]
+        if not keepers.read_facts(live) and known_start is None:
             # A keeper that was forked counts as a start, with a log of its own; one that an agent died before forking does not.
             self._again(live, counts=seen_alive or live.folder.logs(live.restart).exists())
             return
-        started = live.started_ms or 0
+        started = live.started_ms or known_start or 0
         # While we watched, the end is now; else it is the keeper's last sign of life, but never before what was already reported.
-        ended = started + monotonic_ms() - live.started_mono if seen_alive else keepers.last_sign_ms(live)
+        ended = started + monotonic_ms() - live.started_mono if seen_alive and live.started_mono else keepers.last_sign_ms(live)
         detail = "The process that kept the run was lost, and the run with it. It is the centre's fault, not the run's."
         known = 0 if live.reported_ms is None else live.reported_ms + (0 if seen_alive else self.records.window_ms)
         values = {"reason": EndReason.ENGINE_FAULT.value, "detail": detail, "started_ms": started, "ended_ms": max(ended, started, known)}

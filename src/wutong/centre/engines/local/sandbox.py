@@ -1,7 +1,7 @@
 """The bubblewrap sandbox: what a job sees of the machine, as one command line. Making the command is pure; `probe` tries it once.
 
-When the agent is root each tenant has a UNIX identity of its own inside: bubblewrap keeps only the capabilities to change identity, `setpriv` uses them
-and loses them. Without root the sandbox is a user name space, and all tenants share the agent's identity on the host, behind separate mounts.
+When the agent is root each tenant has a UNIX identity of its own inside: bubblewrap keeps only the capabilities to change identity, `setpriv` uses
+them and loses them. Without root the sandbox is a user name space, and all tenants share the agent's identity on the host, behind separate mounts.
 """
 
 import functools

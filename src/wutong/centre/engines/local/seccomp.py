@@ -12,8 +12,8 @@ _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE3 = 435
 _NEW_USER = 0x10000000
 _BARRED: dict[str, tuple[int, ...]] = {
-    # add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd, kexec_load, init_module, finit_module, mount, umount2, pivot_root, setns, ptrace, open_by_handle_at,
-    # process_vm_readv, process_vm_writev, move_mount, fsopen, open_tree, io_uring_setup
+    # add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd, kexec_load, init_module, finit_module, mount, umount2, pivot_root, setns,
+    # open_by_handle_at, move_mount, fsopen, open_tree, io_uring_setup
     "x86_64": (248, 249, 250, 321, 298, 323, 246, 175, 313, 165, 166, 155, 308, 304, 429, 430, 428, 425),
     "aarch64": (217, 218, 219, 280, 241, 282, 104, 105, 273, 40, 39, 41, 268, 265, 429, 430, 428, 425),
 }

@@ -17,6 +17,7 @@ _MOST_CHANGES = 2000
 _MOST_RECORDS = 5000
 _MOST_LOG = 4 * 1024 * 1024
 _ORDER_AGE_MS = 1000
+_SHORT_QUEUE = 200
 
 
 class Views:
@@ -122,13 +123,14 @@ class Views:
         return position, queues.explain(run.need, self._runs.free(), self._runs.total, position - 1)
 
     def _position(self, name: str) -> int:
-        """Return the place in the queue. The whole order is worked out at most once a second, and only when somebody asks."""
-        now = monotonic_ms()
-        if self._order_version != self._runs.queue.version and (name not in self._order or now - self._order_at > _ORDER_AGE_MS):
-            runs = queues.order(self._runs.queue, self._runs.shares())
+        """Return the place in the queue. The order of a long queue is worked out at most once a second, and only when somebody asks."""
+        queue, now = self._runs.queue, monotonic_ms()
+        fresh_enough = len(queue) > _SHORT_QUEUE and now - self._order_at < _ORDER_AGE_MS
+        if self._order_version != queue.version and not fresh_enough:
+            runs = queues.order(queue, self._runs.shares())
             self._order = {run.name: place for place, run in enumerate(runs, start=1)}
-            self._order_version, self._order_at = self._runs.queue.version, now
-        return self._order.get(name, len(self._order))
+            self._order_version, self._order_at = queue.version, now
+        return self._order.get(name, len(queue))
 
 
 def _seconds(milliseconds: int | None) -> float | None:
