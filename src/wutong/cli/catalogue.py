@@ -23,9 +23,7 @@ def flavors(as_json: Json = False) -> None:
         show.as_json(found)
         return
     columns = ("FLAVOUR", "POOL", "ACCELERATOR", ">CARDS", ">CPUS", ">MEMORY", ">PER CARD-HOUR", "")
-    rows = [
-        (f.name, f.pool, f.accelerator, f.cards, f.cpus, show.size(f.memory_mb * 2**20), price(f), f.description) for f in found
-    ]
+    rows = [(f.name, f.pool, f.accelerator, f.cards, f.cpus, show.size(f.memory_mb * 2**20), price(f), f.description) for f in found]
     show.table(columns, rows, empty="The centre offers no machines yet.")
 
 

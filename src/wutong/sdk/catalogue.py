@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from wutong.sdk.client import Client
 from wutong.sdk.wire import Listed, Received, Sent
+
+if TYPE_CHECKING:
+    from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
 
 class Flavour(Received):
@@ -102,41 +105,41 @@ class Secret(Received):
     updated_at: datetime
 
 
-def list_flavours(client: Client) -> list[Flavour]:
+def list_flavours(client: "Client") -> list[Flavour]:
     """Read all machine sizes with their present prices."""
     return client.get("/api/v1/flavours", Listed[Flavour]).items
 
 
-def list_environments(client: Client) -> Iterator[Environment]:
+def list_environments(client: "Client") -> Iterator[Environment]:
     """Go through the environments one may use."""
     return client.pages("/api/v1/environments", Environment)
 
 
-def register_environment(client: Client, name: str, lock: str) -> Environment:
+def register_environment(client: "Client", name: str, lock: str) -> Environment:
     """Register an environment of one's own."""
     return client.post("/api/v1/environments", EnvironmentRequest(name=name, lock=lock), Environment)
 
 
-def get_environment(client: Client, name: str) -> Environment:
+def get_environment(client: "Client", name: str) -> Environment:
     """Read one environment."""
     return client.get(f"/api/v1/environments/{name}", Environment)
 
 
-def build_environment(client: Client, name: str) -> Environment:
+def build_environment(client: "Client", name: str) -> Environment:
     """Have an environment built now, rather than when a job first needs it."""
     return client.post(f"/api/v1/environments/{name}/build", None, Environment)
 
 
-def list_secrets(client: Client) -> list[Secret]:
+def list_secrets(client: "Client") -> list[Secret]:
     """Read the names of stored secrets."""
     return client.get("/api/v1/secrets", Listed[Secret]).items
 
 
-def set_secret(client: Client, name: str, value: str) -> Secret:
+def set_secret(client: "Client", name: str, value: str) -> Secret:
     """Store a secret under a name."""
     return client.put(f"/api/v1/secrets/{name}", SecretRequest(value=value), Secret)
 
 
-def delete_secret(client: Client, name: str) -> None:
+def delete_secret(client: "Client", name: str) -> None:
     """Delete a secret."""
     client.delete(f"/api/v1/secrets/{name}")

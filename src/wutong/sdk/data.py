@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from wutong.sdk.client import Client
 from wutong.sdk.errors import ErrorDetail, NotFound
 from wutong.sdk.jobs import NAME
 from wutong.sdk.wire import Received, Sent
+
+if TYPE_CHECKING:
+    from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
 DIGEST = r"^[0-9a-f]{64}$"
 
@@ -125,17 +127,17 @@ class Storage(Received):
     quota_bytes: int
 
 
-def resolve(client: Client, kind: RepoKind, ref: str) -> Version:
+def resolve(client: "Client", kind: RepoKind, ref: str) -> Version:
     """Find the version a reference names."""
     return client.get("/api/v1/resolve", Version, kind=kind, ref=ref)
 
 
-def find_repo(client: Client, kind: RepoKind, name: str) -> Repo | None:
+def find_repo(client: "Client", kind: RepoKind, name: str) -> Repo | None:
     """Find one's own repository by name."""
     return next((repo for repo in list_repos(client, kind, name=name) if repo.name == name), None)
 
 
-def get_repo(client: Client, kind: RepoKind, name: str) -> Repo:
+def get_repo(client: "Client", kind: RepoKind, name: str) -> Repo:
     """Find one's own repository by name, or raise `NotFound`."""
     repo = find_repo(client, kind, name)
     if repo is None:
@@ -144,51 +146,51 @@ def get_repo(client: Client, kind: RepoKind, name: str) -> Repo:
     return repo
 
 
-def create_repo(client: Client, request: RepoRequest) -> Repo:
+def create_repo(client: "Client", request: RepoRequest) -> Repo:
     """Make a repository."""
     return client.post("/api/v1/repos", request, Repo)
 
 
-def list_repos(client: Client, kind: RepoKind, *, public: bool = False, search: str | None = None, name: str | None = None) -> Iterator[Repo]:
+def list_repos(client: "Client", kind: RepoKind, *, public: bool = False, search: str | None = None, name: str | None = None) -> Iterator[Repo]:
     """Go through repositories: one's own, or also those others have published."""
     return client.pages("/api/v1/repos", Repo, kind=kind, public="true" if public else None, search=search, name=name)
 
 
-def list_versions(client: Client, repo_id: str) -> Iterator[Version]:
+def list_versions(client: "Client", repo_id: str) -> Iterator[Version]:
     """Go through the versions of a repository, newest first."""
     return client.pages(f"/api/v1/repos/{repo_id}/versions", Version)
 
 
-def list_files(client: Client, version_id: str, *, most: int | None = None) -> Iterator[FileEntry]:
+def list_files(client: "Client", version_id: str, *, most: int | None = None) -> Iterator[FileEntry]:
     """Go through the files of a version, by path."""
     return client.pages(f"/api/v1/versions/{version_id}/files", FileEntry, limit=500, most=most)
 
 
-def commit_version(client: Client, repo_id: str, request: VersionRequest) -> Version:
+def commit_version(client: "Client", repo_id: str, request: VersionRequest) -> Version:
     """Make a version of uploaded blobs. The same files as the newest version are that version, so this may be repeated."""
     return client.post(f"/api/v1/repos/{repo_id}/versions", request, Version, key=f"commit-{repo_id}")
 
 
-def missing_blobs(client: Client, digests: list[str]) -> list[str]:
+def missing_blobs(client: "Client", digests: list[str]) -> list[str]:
     """Ask which contents the centre does not have from this tenant."""
     return client.post("/api/v1/blobs/missing", Digests(digests=digests), Missing, key="ask").missing
 
 
-def set_visibility(client: Client, repo_id: str, visibility: Literal["private", "public"]) -> Repo:
+def set_visibility(client: "Client", repo_id: str, visibility: Literal["private", "public"]) -> Repo:
     """Publish a repository, or take it back."""
     return client.patch(f"/api/v1/repos/{repo_id}", RepoChange(visibility=visibility), Repo)
 
 
-def delete_repo(client: Client, repo_id: str) -> None:
+def delete_repo(client: "Client", repo_id: str) -> None:
     """Delete a repository with all its versions."""
     client.delete(f"/api/v1/repos/{repo_id}")
 
 
-def delete_version(client: Client, version_id: str) -> None:
+def delete_version(client: "Client", version_id: str) -> None:
     """Delete one version."""
     client.delete(f"/api/v1/versions/{version_id}")
 
 
-def storage(client: Client) -> Storage:
+def storage(client: "Client") -> Storage:
     """Read how much is kept, and how much may be."""
     return client.get("/api/v1/storage", Storage)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from wutong.sdk.client import Client
 from wutong.sdk.wire import Received, Sent
+
+if TYPE_CHECKING:
+    from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
 RoleName = Literal["owner", "admin", "finance", "member", "viewer"]
 CentreRoleName = Literal["operator", "finance", "subsidy", "auditor"]
@@ -233,86 +235,86 @@ class CentreRoleGrant(Sent):
     role: CentreRoleName
 
 
-def register(client: Client, registration: Registration) -> Registered:
+def register(client: "Client", registration: Registration) -> Registered:
     """Sign an organisation up."""
     return client.post("/api/v1/tenants", registration, Registered)
 
 
-def sign_in(client: Client, email: str, password: str, tenant_id: str | None = None) -> Opened:
+def sign_in(client: "Client", email: str, password: str, tenant_id: str | None = None) -> Opened:
     """Open a session; use its secret as the token of another `Client`."""
     return client.post("/api/v1/sessions", {"email": email, "password": password, "tenant_id": tenant_id}, Opened)
 
 
-def sign_out(client: Client) -> None:
+def sign_out(client: "Client") -> None:
     """Close the session this client uses."""
     client.delete("/api/v1/sessions")
 
 
-def me(client: Client) -> Me:
+def me(client: "Client") -> Me:
     """Read who this client is."""
     return client.get("/api/v1/me", Me)
 
 
-def list_members(client: Client) -> Iterator[Member]:
+def list_members(client: "Client") -> Iterator[Member]:
     """Go through the members of the tenant."""
     return client.pages("/api/v1/members", Member)
 
 
-def change_role(client: Client, person_id: str, role: RoleName) -> Member:
+def change_role(client: "Client", person_id: str, role: RoleName) -> Member:
     """Give a member another role."""
     return client.patch(f"/api/v1/members/{person_id}", RoleChange(role=role), Member)
 
 
-def remove_member(client: Client, person_id: str) -> None:
+def remove_member(client: "Client", person_id: str) -> None:
     """Take a member out of the tenant."""
     client.delete(f"/api/v1/members/{person_id}")
 
 
-def invite(client: Client, email: str, role: RoleName = "member") -> Invited:
+def invite(client: "Client", email: str, role: RoleName = "member") -> Invited:
     """Invite an address."""
     return client.post("/api/v1/invitations", NewInvitation(email=email, role=role), Invited)
 
 
-def list_invitations(client: Client) -> Iterator[Invitation]:
+def list_invitations(client: "Client") -> Iterator[Invitation]:
     """Go through the open invitations of the tenant."""
     return client.pages("/api/v1/invitations", Invitation)
 
 
-def accept_invitation(client: Client, secret: str, person_name: str | None = None, password: str | None = None) -> Member:
+def accept_invitation(client: "Client", secret: str, person_name: str | None = None, password: str | None = None) -> Member:
     """Join a tenant by an invitation."""
     return client.post("/api/v1/invitations/accept", Acceptance(secret=secret, person_name=person_name, password=password), Member)
 
 
-def create_token(client: Client, name: str, scopes: list[PermissionName] | None = None, expires_at: datetime | None = None) -> TokenMade:
+def create_token(client: "Client", name: str, scopes: list[PermissionName] | None = None, expires_at: datetime | None = None) -> TokenMade:
     """Make an API token."""
     return client.post("/api/v1/tokens", NewToken(name=name, scopes=scopes, expires_at=expires_at), TokenMade)
 
 
-def list_tokens(client: Client) -> Iterator[Token]:
+def list_tokens(client: "Client") -> Iterator[Token]:
     """Go through the living tokens the caller may see."""
     return client.pages("/api/v1/tokens", Token)
 
 
-def revoke_token(client: Client, token_id: str) -> None:
+def revoke_token(client: "Client", token_id: str) -> None:
     """Revoke a token."""
     client.delete(f"/api/v1/tokens/{token_id}")
 
 
-def list_audit(client: Client, *, most: int | None = None, kind: str | None = None, object_id: str | None = None) -> Iterator[AuditEntry]:
+def list_audit(client: "Client", *, most: int | None = None, kind: str | None = None, object_id: str | None = None) -> Iterator[AuditEntry]:
     """Go through the audit trail, newest first."""
     return client.pages("/api/v1/audit", AuditEntry, most=most, kind=kind, object_id=object_id)
 
 
-def list_tenants(client: Client, search: str | None = None) -> Iterator[Tenant]:
+def list_tenants(client: "Client", search: str | None = None) -> Iterator[Tenant]:
     """Go through all tenants of the centre (centre staff)."""
     return client.pages("/api/v1/admin/tenants", Tenant, search=search)
 
 
-def set_tenant_state(client: Client, tenant_id: str, state: Literal["active", "suspended"], reason: str = "") -> Tenant:
+def set_tenant_state(client: "Client", tenant_id: str, state: Literal["active", "suspended"], reason: str = "") -> Tenant:
     """Suspend a tenant or lift it (operators)."""
     return client.put(f"/api/v1/admin/tenants/{tenant_id}/state", StateChange(state=state, reason=reason), Tenant)
 
 
-def grant_centre_role(client: Client, email: str, role: CentreRoleName) -> None:
+def grant_centre_role(client: "Client", email: str, role: CentreRoleName) -> None:
     """Give a person a role of the centre (operators)."""
     client.send("PUT", "/api/v1/admin/roles", body=CentreRoleGrant(email=email, role=role))

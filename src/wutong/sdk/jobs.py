@@ -4,13 +4,15 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from wutong.sdk.client import Client
 from wutong.sdk.errors import ServerFault, Unreachable
 from wutong.sdk.wire import Listed, Received, Sent
+
+if TYPE_CHECKING:
+    from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
 ATTEMPT, NEXT_OFFSET, COMPLETE = "X-Wutong-Attempt", "X-Wutong-Next-Offset", "X-Wutong-Complete"
 """Headers of an answer with log bytes: the try it is of, where to go on, and whether nothing more will come."""
@@ -74,9 +76,7 @@ class JobRequest(Sent):
     checkpoint: Checkpoint | None = Field(None, description="Set when the command saves its state on a signal; a later attempt then goes on from it.")
     secrets: list[str] = Field(default_factory=list, max_length=64, description="Names of stored secrets that become environment variables.")
     env: dict[str, str] = Field(default_factory=dict, max_length=256, description="Environment variables.")
-    array: str | None = Field(
-        None, max_length=200, description="Run once for each index: `0-9`, `1,3,5-7`, at most four at once: `0-9%4`."
-    )
+    array: str | None = Field(None, max_length=200, description="Run once for each index: `0-9`, `1,3,5-7`, at most four at once: `0-9%4`.")
     after: list[str] = Field(default_factory=list, max_length=64, description="Jobs that must succeed first.")
     outputs: Outputs = Field(default_factory=Outputs)
     labels: dict[str, str] = Field(default_factory=dict, max_length=32)
@@ -162,23 +162,23 @@ class Estimate(Received):
     problems: list[str] = Field(default_factory=list)
 
 
-def estimate(client: Client, request: JobRequest) -> Estimate:
+def estimate(client: "Client", request: JobRequest) -> Estimate:
     """Ask what a job would cost."""
     return client.post("/api/v1/estimate", request, Estimate)
 
 
-def submit(client: Client, request: JobRequest, *, key: str) -> Job:
+def submit(client: "Client", request: JobRequest, *, key: str) -> Job:
     """Submit a job. The same key never makes a second one, however often the answer is lost."""
     return client.post("/api/v1/jobs", request, Job, key=key)
 
 
-def get(client: Client, job_id: str) -> Job:
+def get(client: "Client", job_id: str) -> Job:
     """Read one job."""
     return client.get(f"/api/v1/jobs/{job_id}", Job)
 
 
 def list_jobs(
-    client: Client,
+    client: "Client",
     *,
     most: int | None = None,
     state: JobState | None = None,
@@ -191,22 +191,22 @@ def list_jobs(
     return client.pages("/api/v1/jobs", Job, most=most, state=state, name=name, person_id=person_id, label=label, parent_id=parent_id)
 
 
-def cancel(client: Client, job_id: str) -> Job:
+def cancel(client: "Client", job_id: str) -> Job:
     """Ask a job to stop."""
     return client.post(f"/api/v1/jobs/{job_id}/cancel", None, Job)
 
 
-def list_attempts(client: Client, job_id: str) -> list[Attempt]:
+def list_attempts(client: "Client", job_id: str) -> list[Attempt]:
     """Read all tries of a job, first to last."""
     return client.get(f"/api/v1/jobs/{job_id}/attempts", Listed[Attempt]).items
 
 
-def list_events(client: Client, job_id: str) -> Iterator[JobEvent]:
+def list_events(client: "Client", job_id: str) -> Iterator[JobEvent]:
     """Go through all that happened to a job, first to last."""
     return client.pages(f"/api/v1/jobs/{job_id}/events", JobEvent)
 
 
-def read_log(client: Client, job_id: str, *, attempt: int | None = None, offset: int = 0) -> Iterator[bytes]:
+def read_log(client: "Client", job_id: str, *, attempt: int | None = None, offset: int = 0) -> Iterator[bytes]:
     """Read what the log holds now, from a byte offset, in pieces."""
     while True:
         params = {"offset": offset, "attempt": attempt}
@@ -217,7 +217,7 @@ def read_log(client: Client, job_id: str, *, attempt: int | None = None, offset:
         offset = int(answer.headers[NEXT_OFFSET])
 
 
-def follow_log(client: Client, job_id: str, *, attempt: int | None = None, patience_s: float = 120) -> Iterator[bytes]:
+def follow_log(client: "Client", job_id: str, *, attempt: int | None = None, patience_s: float = 120) -> Iterator[bytes]:
     """Read the log as it grows until the attempt has ended. A broken connection is taken up again where it broke.
 
     Raises `Unreachable` when the centre has not answered for `patience_s` seconds.
@@ -242,7 +242,7 @@ def follow_log(client: Client, job_id: str, *, attempt: int | None = None, patie
             time.sleep(0.5)
 
 
-def await_end(client: Client, job_id: str, *, every_s: float = 0.2) -> Job:
+def await_end(client: "Client", job_id: str, *, every_s: float = 0.2) -> Job:
     """Wait until a job has ended."""
     while (job := get(client, job_id)).state not in ENDED:
         time.sleep(every_s)

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from wutong.sdk.client import Client
 from wutong.sdk.wire import Listed, Received, Sent
+
+if TYPE_CHECKING:
+    from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
 
 class Credit(Received):
@@ -265,23 +268,23 @@ class LedgerCheck(Received):
     problems: list[str]
 
 
-def get_balance(client: Client) -> Balance:
+def get_balance(client: "Client") -> Balance:
     """Read what the tenant has."""
     return client.get("/api/v1/balance", Balance)
 
 
-def top_up_instructions(client: Client) -> TopUpInstructions:
+def top_up_instructions(client: "Client") -> TopUpInstructions:
     """Ask how to top up."""
     return client.get("/api/v1/topup-instructions", TopUpInstructions)
 
 
-def list_statement(client: Client, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[StatementLine]:
+def list_statement(client: "Client", *, since: datetime | None = None, until: datetime | None = None) -> Iterator[StatementLine]:
     """Go through the movements of the tenant's money in time order, from the last 31 days by default."""
     start, end = since.isoformat() if since else None, until.isoformat() if until else None
     return client.pages("/api/v1/statement", StatementLine, limit=500, since=start, until=end)
 
 
-def get_bill(client: Client, month: str) -> Bill:
+def get_bill(client: "Client", month: str) -> Bill:
     """Read the bill of a month such as `2026-11`, with all its items."""
     bill = client.get(f"/api/v1/bills/{month}", Bill, limit=500)
     items, after = list(bill.items), bill.next
@@ -291,51 +294,51 @@ def get_bill(client: Client, month: str) -> Bill:
     return bill.model_copy(update={"items": items, "next": None})
 
 
-def list_charges(client: Client, job_id: str) -> Iterator[Charge]:
+def list_charges(client: "Client", job_id: str) -> Iterator[Charge]:
     """Go through the usage windows a job was charged for, first to last."""
     return client.pages(f"/api/v1/jobs/{job_id}/charges", Charge, limit=500)
 
 
-def list_usage(client: Client, run_name: str, job_id: str) -> list[UsageLine]:
+def list_usage(client: "Client", run_name: str, job_id: str) -> list[UsageLine]:
     """Read what the engine reported of one attempt of a job."""
     return client.get(f"/api/v1/jobs/{job_id}/usage", Listed[UsageLine], run_name=run_name).items
 
 
-def list_offers(client: Client) -> list[Offer]:
+def list_offers(client: "Client") -> list[Offer]:
     """Read the packages on sale."""
     return client.get("/api/v1/offers", Listed[Offer]).items
 
 
-def buy_package(client: Client, offer_id: str, *, key: str) -> Order:
+def buy_package(client: "Client", offer_id: str, *, key: str) -> Order:
     """Buy a package; the same key never buys a second one."""
     return client.post("/api/v1/orders/packages", PackageOrder(offer_id=offer_id), Order, key=key)
 
 
-def reserve(client: Client, order: ReservationOrder, *, key: str) -> Order:
+def reserve(client: "Client", order: ReservationOrder, *, key: str) -> Order:
     """Reserve cards for whole days; the same key never reserves twice."""
     return client.post("/api/v1/orders/reservations", order, Order, key=key)
 
 
-def cancel_order(client: Client, order_id: str) -> Order:
+def cancel_order(client: "Client", order_id: str) -> Order:
     """Cancel an order that can still be cancelled."""
     return client.post(f"/api/v1/orders/{order_id}/cancel", None, Order)
 
 
-def list_orders(client: Client) -> Iterator[Order]:
+def list_orders(client: "Client") -> Iterator[Order]:
     """Go through what was bought, newest first."""
     return client.pages("/api/v1/orders", Order)
 
 
-def list_budgets(client: Client) -> list[Budget]:
+def list_budgets(client: "Client") -> list[Budget]:
     """Read all monthly limits."""
     return client.get("/api/v1/budgets", Listed[Budget]).items
 
 
-def set_budget(client: Client, limit_fen: int, person_id: str | None = None) -> Budget:
+def set_budget(client: "Client", limit_fen: int, person_id: str | None = None) -> Budget:
     """Set a monthly limit."""
     return client.put("/api/v1/budgets", BudgetRequest(limit_fen=limit_fen, person_id=person_id), Budget)
 
 
-def list_notices(client: Client) -> Iterator[Notice]:
+def list_notices(client: "Client") -> Iterator[Notice]:
     """Go through notices about money, newest first."""
     return client.pages("/api/v1/notices", Notice)
