@@ -19,7 +19,6 @@ class Result:
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
-    bodies: list[bytes] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -44,12 +43,12 @@ def request(method: str, url: str, token: str, *, body: dict[str, object] | None
     return "\r\n".join(lines).encode() + content
 
 
-def run(url: str, make: Callable[[int], bytes], *, count: int, clients: int, keep: bool = False) -> Result:
+def run(url: str, make: Callable[[int], bytes], *, count: int, clients: int) -> Result:
     """Send `count` requests, made by number, over `clients` connections at once."""
-    return asyncio.run(_run(url, make, count, clients, keep))
+    return asyncio.run(_run(url, make, count, clients))
 
 
-async def _run(url: str, make: Callable[[int], bytes], count: int, clients: int, keep: bool) -> Result:
+async def _run(url: str, make: Callable[[int], bytes], count: int, clients: int) -> Result:
     result, numbers, parts = Result(), iter(range(count)), urlsplit(url)
 
     async def client() -> None:
@@ -58,11 +57,9 @@ async def _run(url: str, make: Callable[[int], bytes], count: int, clients: int,
             message = make(number)
             began = time.perf_counter()
             writer.write(message)
-            status, body = await _answer(reader)
+            status = await _answer(reader)
             result.latencies.append(time.perf_counter() - began)
             result.statuses[status] = result.statuses.get(status, 0) + 1
-            if keep:
-                result.bodies.append(body)
         writer.close()
 
     began = time.perf_counter()
@@ -71,8 +68,9 @@ async def _run(url: str, make: Callable[[int], bytes], count: int, clients: int,
     return result
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def _answer(reader: asyncio.StreamReader) -> int:
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     length = next(int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length:"))
-    return int(lines[0].split()[1]), await reader.readexactly(length)
+    await reader.readexactly(length)
+    return int(lines[0].split()[1])

@@ -1,6 +1,7 @@
 """Kill any process of ours at any moment: no job is lost, doubled or misreported, no log line missing, no fen astray.
 
-`make kill-test` kills a hundred times under 300 jobs; the everyday run is a small one. WUTONG_KILLS, WUTONG_KILL_JOBS and WUTONG_KILL_SEED set the size.
+`make kill-test` kills a hundred times under 300 jobs; the everyday run is a small one. WUTONG_KILLS, WUTONG_KILL_JOBS and WUTONG_KILL_SEED set
+the size.
 """
 
 import os
@@ -10,8 +11,8 @@ from contextlib import closing
 
 import httpx2
 import pytest
-
 from tests.kill import story
+
 from wutong.app.trial import TrialCentre
 from wutong.centre.engines.local.client import LocalEngine
 from wutong.centre.engines.protocol import UsageBatch

@@ -30,6 +30,7 @@ class LockedRun:
 
     @meter.setter
     def meter(self, meter: Meter) -> None:
+        """Write the meter back."""
         row = self.row
         row.card_ms, row.package_seconds, row.package_carry_ms = meter.card_ms, meter.package_seconds, meter.package_carry_ms
         row.units, row.amount_fen = meter.units, meter.amount_fen
