@@ -1,11 +1,12 @@
 """Who starts next on one machine: fair share over tenants, then priority, then age, with EASY backfill. Pure: no clock, no I/O.
 
-The cost of a pass follows the number of starts and of distinct shapes (resources and time limit) that wait, never the length of the queue: of runs
-that are alike in tenant, priority and shape only the oldest is looked at.
+The cost of a pass follows the number of starts, of tenants that wait, and of distinct shapes (resources and time limit), never the length of the
+queue: where one run of a shape cannot start, none of that shape can.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 CHARGED_AHEAD_S = 600
@@ -47,6 +48,11 @@ class Waiting:
         """The order among the runs of one tenant."""
         return (-self.priority, self.submitted_ms, self.name)
 
+    @property
+    def shape(self) -> "_Shape":
+        """What decides whether it can start now: runs of one shape are alike in that."""
+        return (self.need, self.lasts_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -83,23 +89,19 @@ def charge(need: Need, lasts_s: float) -> float:
 
 
 _Shape = tuple[Need, int]
-
-
-class _Bucket:
-    """Runs of one tenant with one shape, in their order. Removed ones stay in the heap until they come up."""
-
-    __slots__ = ("heap",)
-
-    def __init__(self) -> None:
-        self.heap: list[tuple[tuple[int, int, str], Waiting]] = []
+_Order = tuple[int, int, str]
+_Heap = list[tuple[_Order, Waiting]]
 
 
 class Queue:
-    """The runs that wait, by tenant and shape."""
+    """The runs that wait, by tenant and shape. A run taken out stays in its heap until it comes up there."""
 
     def __init__(self, waiting: Iterable[Waiting] = ()) -> None:
-        self._tenants: dict[str, dict[_Shape, _Bucket]] = {}
+        self._tenants: dict[str, dict[_Shape, _Heap]] = {}
+        self._fronts: dict[str, _Order] = {}
+        self._touched: set[str] = set()
         self._runs: dict[str, Waiting] = {}
+        self._shapes: Counter[_Shape] = Counter()
         self.version = 0
         for run in waiting:
             self.add(run)
@@ -122,104 +124,120 @@ class Queue:
         if run.name in self._runs:
             return
         self._runs[run.name] = run
-        bucket = self._tenants.setdefault(run.tenant, {}).setdefault((run.need, run.lasts_s), _Bucket())
-        heapq.heappush(bucket.heap, (run.order, run))
+        self._shapes[run.shape] += 1
+        heapq.heappush(self._tenants.setdefault(run.tenant, {}).setdefault(run.shape, []), (run.order, run))
+        self._touched.add(run.tenant)
         self.version += 1
 
     def remove(self, name: str) -> Waiting | None:
         """Take a run out, because it starts or was cancelled."""
         run = self._runs.pop(name, None)
         if run is not None:
+            self._shapes[run.shape] -= 1
+            if not self._shapes[run.shape]:
+                del self._shapes[run.shape]
+            self._touched.add(run.tenant)
             self.version += 1
         return run
 
-    def buckets(self) -> dict[str, list[_Bucket]]:
-        """Return each tenant's buckets, tidied: empty ones are dropped and the first entry of each really waits."""
-        for tenant, shapes in list(self._tenants.items()):
-            for shape, bucket in list(shapes.items()):
-                while bucket.heap and self._runs.get(bucket.heap[0][1].name) is not bucket.heap[0][1]:
-                    heapq.heappop(bucket.heap)
-                if not bucket.heap:
-                    del shapes[shape]
-            if not shapes:
-                del self._tenants[tenant]
-        return {tenant: list(shapes.values()) for tenant, shapes in self._tenants.items()}
+    def shapes(self) -> int:
+        """Return how many kinds of runs wait."""
+        return len(self._shapes)
 
-    def waits(self, run: Waiting) -> bool:
-        """Tell whether this very run still waits."""
-        return self._runs.get(run.name) is run
+    def fronts(self) -> dict[str, _Order]:
+        """Return the order of each tenant's first run."""
+        for tenant in self._touched:
+            self._tidy(tenant)
+        self._touched.clear()
+        return self._fronts
+
+    def line(self, tenant: str, barred: Container[_Shape]) -> list["_Entry"]:
+        """Return a tenant's runs as a heap of one entry a shape, each with the runs that come after it."""
+        entries = []
+        for number, (shape, heap) in enumerate(self._tenants[tenant].items()):
+            if shape not in barred:
+                rest = self._in_order(heap)
+                entries.append((heap[0][0], number, next(rest), rest))
+        heapq.heapify(entries)
+        return entries
+
+    def _tidy(self, tenant: str) -> None:
+        shapes = self._tenants.get(tenant, {})
+        for shape, heap in list(shapes.items()):
+            while heap and self._runs.get(heap[0][1].name) is not heap[0][1]:
+                heapq.heappop(heap)
+            if not heap:
+                del shapes[shape]
+        if shapes:
+            self._fronts[tenant] = min(heap[0][0] for heap in shapes.values())
+        else:
+            self._tenants.pop(tenant, None)
+            self._fronts.pop(tenant, None)
+
+    def _in_order(self, heap: _Heap) -> Iterator[Waiting]:
+        """Walk a heap in order without taking it apart: a frontier of positions, so that looking at k runs costs k log k."""
+        frontier = [(heap[0][0], 0)]
+        while frontier:
+            _order, place = heapq.heappop(frontier)
+            for child in (2 * place + 1, 2 * place + 2):
+                if child < len(heap):
+                    heapq.heappush(frontier, (heap[child][0], child))
+            run = heap[place][1]
+            if self._runs.get(run.name) is run:
+                yield run
+
+
+_Entry = tuple[_Order, int, Waiting, Iterator[Waiting]]
 
 
 class _Turns:
     """Hands out waiting runs in the order of fair share, priority and age, charging each one taken to its tenant ahead of time."""
 
     def __init__(self, queue: Queue, shares: Shares) -> None:
-        self.queue = queue
-        self.shares = shares
-        self.more: dict[str, float] = {}
-        self.lines: dict[str, list[tuple[tuple[int, int, str], int, Iterator[Waiting]]]] = {}
-        self.turns: list[tuple[float, tuple[int, int, str], str]] = []
-        for tenant, buckets in queue.buckets().items():
-            line = [entry for number, bucket in enumerate(buckets) if (entry := self._first(number, _in_order(queue, bucket)))]
-            heapq.heapify(line)
-            self.lines[tenant] = line
-            self._queue_up(tenant)
+        self._queue = queue
+        self._shares = shares
+        self._more: dict[str, float] = {}
+        self._lines: dict[str, list[_Entry]] = {}
+        self._barred: set[_Shape] = set()
+        self._turns = [(shares.score(tenant), front, tenant) for tenant, front in queue.fronts().items()]
+        heapq.heapify(self._turns)
 
     def next(self) -> Waiting | None:
         """Return the run whose turn it is, without taking it."""
-        if not self.turns:
-            return None
-        tenant = self.turns[0][2]
-        return self._peek(tenant)
+        while self._turns and len(self._barred) < self._queue.shapes():
+            score, front, tenant = self._turns[0]
+            if tenant not in self._lines:
+                self._lines[tenant] = self._queue.line(tenant, self._barred)
+            line = self._lines[tenant]
+            while line and line[0][2].shape in self._barred:
+                heapq.heappop(line)
+            if not line:
+                heapq.heappop(self._turns)
+            elif line[0][0] != front:
+                heapq.heapreplace(self._turns, (score, line[0][0], tenant))
+            else:
+                return line[0][2]
+        return None
 
     def take(self) -> None:
-        """The run whose turn it was is served: charge its tenant and go on."""
-        tenant, run = self._pop()
-        self.more[tenant] = self.more.get(tenant, 0.0) + charge(run.need, run.lasts_s)
-        self._advance(tenant)
+        """The run whose turn it is is served: charge its tenant and go on."""
+        tenant = self._turns[0][2]
+        line = self._lines[tenant]
+        _order, number, run, rest = line[0]
+        self._more[tenant] = self._more.get(tenant, 0.0) + charge(run.need, run.lasts_s)
+        following = next(rest, None)
+        if following is None:
+            heapq.heappop(line)
+        else:
+            heapq.heapreplace(line, (following.order, number, following, rest))
+        if line:
+            heapq.heapreplace(self._turns, (self._shares.score(tenant, self._more[tenant]), line[0][0], tenant))
+        else:
+            heapq.heappop(self._turns)
 
-    def skip_alike(self) -> None:
-        """The run whose turn it was cannot start now, so no run of its tenant and shape can: leave them all out."""
-        tenant, _run = self._pop()
-        heapq.heappop(self.lines[tenant])
-        self._queue_up(tenant)
-
-    def _pop(self) -> tuple[str, Waiting]:
-        tenant = heapq.heappop(self.turns)[2]
-        return tenant, self._peek(tenant)
-
-    def _peek(self, tenant: str) -> Waiting:
-        run = self.queue.find(self.lines[tenant][0][0][2])
-        if run is None:
-            raise LookupError(tenant)
-        return run
-
-    def _advance(self, tenant: str) -> None:
-        _order, number, rest = heapq.heappop(self.lines[tenant])
-        if entry := self._first(number, rest):
-            heapq.heappush(self.lines[tenant], entry)
-        self._queue_up(tenant)
-
-    def _first(self, number: int, rest: Iterator[Waiting]) -> tuple[tuple[int, int, str], int, Iterator[Waiting]] | None:
-        run = next(rest, None)
-        return None if run is None else (run.order, number, rest)
-
-    def _queue_up(self, tenant: str) -> None:
-        if line := self.lines[tenant]:
-            heapq.heappush(self.turns, (self.shares.score(tenant, self.more.get(tenant, 0.0)), line[0][0], tenant))
-
-
-def _in_order(queue: Queue, bucket: _Bucket) -> Iterator[Waiting]:
-    """Walk a heap in order without taking it apart: a frontier of positions, so that looking at k runs costs k log k."""
-    heap = bucket.heap
-    frontier = [(heap[0][0], 0)] if heap else []
-    while frontier:
-        _order, place = heapq.heappop(frontier)
-        for child in (2 * place + 1, 2 * place + 2):
-            if child < len(heap):
-                heapq.heappush(frontier, (heap[child][0], child))
-        if queue.waits(heap[place][1]):
-            yield heap[place][1]
+    def bar(self, shape: _Shape) -> None:
+        """No run of this shape, whosoever, can start now: what is free only shrinks. Leave them all out."""
+        self._barred.add(shape)
 
 
 def plan(queue: Queue, holding: Iterable[Holding], total: Need, shares: Shares, now_s: float) -> Plan:
@@ -238,11 +256,11 @@ def plan(queue: Queue, holding: Iterable[Holding], total: Need, shares: Shares, 
     shadow = spare = None
     while (run := turns.next()) is not None:
         if not run.need.fits(total):
-            turns.skip_alike()
+            turns.bar(run.shape)
         elif head is None and not run.need.fits(free):
             head = run
             shadow, spare = _reservation(run.need, free, held, now_s)
-            turns.skip_alike()
+            turns.bar(run.shape)
         elif run.need.fits(free) and (head is None or shadow is None or spare is None or _harmless(run, now_s, shadow, spare)):
             starts.append(run)
             held.append(Holding(run.need, now_s + run.lasts_s))
@@ -251,7 +269,7 @@ def plan(queue: Queue, holding: Iterable[Holding], total: Need, shares: Shares, 
                 spare = spare - run.need
             turns.take()
         else:
-            turns.skip_alike()
+            turns.bar(run.shape)
     return Plan(tuple(starts), head, shadow)
 
 

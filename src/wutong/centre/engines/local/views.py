@@ -29,6 +29,7 @@ class Views:
         self._order: dict[str, int] = {}
         self._order_version = -1
         self._order_at = 0
+        self._order_took = 0
         self._node = socket.gethostname()
 
     def capabilities(self, name: str) -> Capabilities:
@@ -123,13 +124,14 @@ class Views:
         return position, queues.explain(run.need, self._runs.free(), self._runs.total, position - 1)
 
     def _position(self, name: str) -> int:
-        """Return the place in the queue. The order of a long queue is worked out at most once a second, and only when somebody asks."""
+        """Return the place in the queue. The order of a long queue is worked out only when asked for, and takes a twentieth of our time at most."""
         queue, now = self._runs.queue, monotonic_ms()
-        fresh_enough = len(queue) > _SHORT_QUEUE and now - self._order_at < _ORDER_AGE_MS
+        fresh_enough = len(queue) > _SHORT_QUEUE and now - self._order_at < max(_ORDER_AGE_MS, 20 * self._order_took)
         if self._order_version != queue.version and not fresh_enough:
             runs = queues.order(queue, self._runs.shares())
             self._order = {run.name: place for place, run in enumerate(runs, start=1)}
             self._order_version, self._order_at = queue.version, now
+            self._order_took = monotonic_ms() - now
         return self._order.get(name, len(queue))
 
 
