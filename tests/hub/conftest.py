@@ -14,4 +14,4 @@ from wutong.kit.database import Database
 def hub(database: Database, tmp_path: Path) -> Hub:
     """A hub with nothing in it."""
     blobs, uploads = service.LocalBlobs(tmp_path / "blobs"), service.UploadFolder(tmp_path / "uploads")
-    return Hub(database, blobs, uploads, Collector(database, blobs, uploads, trees=tmp_path / "trees"), tmp_path)
+    return Hub(database, blobs, uploads, Collector(database, blobs, uploads, trees=[tmp_path / "trees"]), tmp_path)

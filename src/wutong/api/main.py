@@ -38,8 +38,8 @@ def create_app(context: Context | None = None) -> FastAPI:
     app.state.context = context
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")
-    for router in BARE_ROUTERS:
-        app.include_router(router)
+    for bare in BARE_ROUTERS:
+        app.include_router(bare)
     add_handlers(app)
     app.add_middleware(Frame)
     return app

@@ -28,6 +28,7 @@ from wutong.hub.blobs.rules import BlobStore
 from wutong.hub.gc.collector import Collector as HubCollector
 from wutong.hub.storage.meter import StorageMeter
 from wutong.hub.uploads.folder import UploadFolder
+from wutong.identity import service as identity
 from wutong.kit.database import Database
 from wutong.kit.loops import Loop
 from wutong.kit.postgres import EmbeddedPostgres
@@ -85,7 +86,8 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("compute.ladder", Ladder(database, grace=grace).step, ("compute_billing",), rest_s=5.0),
         Loop("compute.keeper", Keeper(database).step, rest_s=60.0),
         Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
-        Loop("hub.collector", HubCollector(database, blobs, uploads, trees=limits.trees).step, rest_s=60.0),
+        Loop("hub.collector", HubCollector(database, blobs, uploads, trees=(limits.trees, limits.tree_copies)).step, rest_s=60.0),
+        Loop("identity.sweep", lambda: _sweep(database), rest_s=3600.0),
         Loop("hub.storage_meter", StorageMeter(database).step, rest_s=60.0),
     ]
 
@@ -111,6 +113,11 @@ def open_database(settings: Settings) -> Iterator[Database]:
         database.close()
         if server is not None and not ran_before:
             server.stop()
+
+
+def _sweep(database: Database) -> bool:
+    with database.session() as session:
+        return identity.sweep(session)
 
 
 def _expire_credits(database: Database) -> bool:

@@ -5,7 +5,7 @@ marked -> after a grace it is removed from the store. Whoever records a blob tak
 bytes are there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 from pathlib import Path
@@ -37,7 +37,7 @@ class Collector:
         blobs: BlobStore,
         uploads: UploadFolder,
         *,
-        trees: Path | None = None,
+        trees: Sequence[Path] = (),
         grace: timedelta = GRACE,
         round_every: timedelta = ROUND,
         store_round_every: timedelta = STORE_ROUND,
@@ -138,4 +138,5 @@ class Collector:
         if self._trees:
             with self._database.session() as session:
                 keep = pinned_digests(session)
-            clean_trees(self._trees, keep, unused_before=(now - TREE_UNUSED).timestamp(), most_bytes=self._most_tree_bytes)
+            for trees in self._trees:
+                clean_trees(trees, keep, unused_before=(now - TREE_UNUSED).timestamp(), most_bytes=self._most_tree_bytes)

@@ -197,6 +197,39 @@ BEGIN
       WHERE c.tenant_id = p_tenant AND c.unit = p_unit AND c.closed_at IS NULL AND b.amount > 0));
 END $$;
 
+CREATE FUNCTION ledger_hold_cash(p_now timestamptz, p_tenant text, p_key text, p_amount bigint, p_purpose jsonb, p_cause_kind text, p_cause_id text,
+  p_units text[]) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  v_cash bigint := ledger_find_account(p_tenant, 'cash', 'fen', '');
+  v_held bigint;
+  v_hold bigint;
+BEGIN
+  IF v_cash IS NULL OR EXISTS (
+    SELECT FROM ledger_credit c JOIN ledger_balance b ON b.account_id = c.account_id
+    WHERE c.tenant_id = p_tenant AND c.unit = ANY (p_units) AND c.closed_at IS NULL AND c.valid_until > p_now AND b.amount > 0)
+  THEN
+    RETURN NULL;
+  END IF;
+  v_held := ledger_open_account(p_tenant, 'hold', 'fen', '');
+  PERFORM FROM ledger_balance WHERE account_id = v_cash AND amount >= p_amount FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO ledger_hold (key, tenant_id, unit, state, asked, charged, steps, purpose, cause_kind, cause_id, created_at)
+    VALUES (p_key, p_tenant, 'fen', 'open', p_amount, 0, 1, p_purpose, p_cause_kind, p_cause_id, p_now)
+    ON CONFLICT (key) DO NOTHING RETURNING id INTO v_hold;
+  IF v_hold IS NULL THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO ledger_hold_source (hold_id, hold_account, source_account, position, label, share_permille, remaining, charged)
+    VALUES (v_hold, v_held, v_cash, 0, '', 1000, 0, 0);
+  INSERT INTO ledger_transfer (key, group_key, leg, from_account, to_account, unit, amount, kind, tenant_id, net, cause_kind, cause_id, memo, at,
+      posted_at, hold_id)
+    VALUES ('hold:' || p_key || '/1#1', 'hold:' || p_key || '/1#1', 1, v_cash, v_held, 'fen', p_amount, 'hold', p_tenant, 0, p_cause_kind, p_cause_id,
+      'Held', p_now, p_now, v_hold);
+  RETURN v_hold;
+END $$;
+
 CREATE FUNCTION ledger_read_hold(p_key text, p_group text, p_lock boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_hold ledger_hold;
@@ -230,6 +263,7 @@ FUNCTIONS = (
     "ledger_read_legs(text)",
     "ledger_read_hold(text, text, boolean)",
     "ledger_wallet(text, text)",
+    "ledger_hold_cash(timestamptz, text, text, bigint, jsonb, text, text, text[])",
     "ledger_apply(timestamptz, jsonb, jsonb, jsonb, boolean)",
     "ledger_find_pocket(text, text, text)",
     "ledger_open_account(text, text, text, text)",
