@@ -282,6 +282,7 @@ class Conformance:
         held: dict[tuple[int, float], float] = {}
         cursor = _known(self.rig.engine.usage("")).cursor
         for _tick in range(self.rig.ticks):
+            over = self._see(name).phase is Phase.ENDED
             batch = _known(self.rig.engine.usage(cursor))
             cursor = batch.cursor
             for record in batch.records:
@@ -289,7 +290,7 @@ class Conformance:
                 if record.name == name:
                     _hold(record.seconds >= held.get(key, 0.0), f"usage fell: {record}")
                     held[key] = record.seconds
-            if self._see(name).phase is Phase.ENDED and not batch.records:
+            if over and not batch.records:
                 break
             self.rig.tick()
         _hold(held == {(record.restart, record.window_start): record.seconds for record in self._usage(name)}, "the cursor missed something")

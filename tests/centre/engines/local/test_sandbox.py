@@ -176,7 +176,7 @@ def test_a_command_that_is_not_there(run):
 def test_the_words_of_a_command_are_no_options_of_ours(run, argv):
     for environment in ({}, {"LD_LIBRARY_PATH": "/x"}):
         text, _end = run(argv, environment=environment)
-        assert "uid=0" not in text
+        assert not text.startswith("uid=0")
         assert "Usage" not in text or environment
 
 
