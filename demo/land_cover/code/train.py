@@ -129,9 +129,10 @@ def evaluate(network: UNet, parts: list[tuple[np.ndarray, np.ndarray]]) -> dict[
     """Score the held-out tile: intersection over union by class, their mean over classes that occur, and overall accuracy."""
     network.eval()
     confusion = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
-    for image, mask in parts:
+    for number, (image, mask) in enumerate(parts, 1):
         known = mask != IGNORED
         answer = interpret(network, image)
+        print(f"evaluated part {number} of {len(parts)} of the held-out tile", flush=True)
         confusion += np.bincount(mask[known].astype(np.int64) * len(CLASSES) + answer[known], minlength=len(CLASSES) ** 2).reshape(confusion.shape)
     hit, union = np.diag(confusion), confusion.sum(0) + confusion.sum(1) - np.diag(confusion)
     scores = {f"iou_{name}": round(float(hit[i] / union[i]), 4) for i, name in enumerate(CLASSES) if confusion[i].sum()}

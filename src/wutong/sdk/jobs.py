@@ -218,7 +218,7 @@ def read_log(client: "Client", job_id: str, *, attempt: int | None = None, offse
 
 
 def follow_log(client: "Client", job_id: str, *, attempt: int | None = None, patience_s: float = 120) -> Iterator[bytes]:
-    """Read the log as it grows until the attempt has ended. A broken connection is taken up again where it broke.
+    """Read the log as it grows until the attempt has ended. A broken connection, or one that is silent for long, is taken up again where it was.
 
     Raises `Unreachable` when the centre has not answered for `patience_s` seconds.
     """
@@ -227,7 +227,7 @@ def follow_log(client: "Client", job_id: str, *, attempt: int | None = None, pat
         try:
             params = {"offset": offset, "attempt": attempt, "follow": "true"}
             with client.stream("GET", f"/api/v1/jobs/{job_id}/logs", params=params) as answer:
-                attempt = int(answer.headers[ATTEMPT])
+                attempt, heard_at = int(answer.headers[ATTEMPT]), time.monotonic()
                 for piece in answer.iter_bytes():
                     heard_at = time.monotonic()
                     offset += len(piece)
