@@ -201,3 +201,25 @@ def test_transfers_that_make_no_sense_cannot_be_written(session):
     with pytest.raises(ValueError):
         ledger.post(session, [Transfer("k", cash, AccountKey("t", AccountKind.HOLD), 1, "c", "c", "", now)])
     assert ledger.post(session, []) == 0
+
+
+def test_cash_is_held_in_one_go_only_where_nothing_else_could_pay(session):
+    def quick(amount, key="q", beside=()):
+        about = {"purpose": Purpose(), "cause_kind": "job", "cause_id": "j", "beside": beside}
+        return ledger.place_cash_hold(session, tenant_id="t", key=key, amount=amount, **about)
+
+    assert quick(10) is None  # no account at all
+    top_up(session, 100)
+    assert quick(101) is None
+    placed = quick(60)
+    assert placed == ledger.get_hold(session, "q")
+    assert quick(60) is None
+    assert hold(session, 60, key="q") == placed
+    grant(session, 500, unit=NPU, key="package")
+    assert quick(10, "r", beside=(NPU,)) is None
+    assert quick(10, "r") is not None
+    grant(session, 50)
+    assert quick(10, "s") is None
+    balance = ledger.balance(session, "t")
+    assert (balance.cash_fen, balance.held_fen) == (30, 70)
+    assert ledger.check(session).ok

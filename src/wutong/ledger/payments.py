@@ -95,7 +95,11 @@ def reverse(session: Session, key: str, *, new_key: str, reason: str, who_name: 
             raise NotFound(kind="transfer", id=key)
         if all(leg.reversed_by == new_key for leg in legs):
             return 0
-        _refuse_reversal(session, legs, new_key)
+        ours = {leg.id for leg in legs}
+        taken = store.read_legs(session, new_key)
+        if any(leg.reverses in ours for leg in taken):
+            return None  # somebody turned these round between the two looks
+        _refuse_reversal(legs, new_key, taken)
         entries = _reversal(session, legs, new_key, f"{reason} ({who_name})")
         outcome = store.apply(session, entries)
         if outcome.short:
@@ -149,12 +153,12 @@ def _seen(session: Session, key: str, source: AccountKey, target: AccountKey, am
     return Posted(key, amount, new=False)
 
 
-def _refuse_reversal(session: Session, legs: Sequence[Leg], new_key: str) -> None:
+def _refuse_reversal(legs: Sequence[Leg], new_key: str, taken: Sequence[Leg]) -> None:
     if any(leg.reversed_by for leg in legs):
         raise NotReversible(reason="This was already reversed. See the statement for the reversal.")
     if any(leg.kind not in REVERSIBLE for leg in legs):
         raise NotReversible(reason=f"A {legs[0].kind} is not reversed. Release the hold, or post a correction of its own.")
-    if store.read_legs(session, new_key):
+    if taken:
         raise KeyReused(key=new_key)
 
 

@@ -14,6 +14,7 @@ from wutong.ledger.rules import AccountKey, AccountKind, Hold, HoldSource, HoldS
 from wutong.ledger.splits import Wallet
 
 _APPLY = text("SELECT ledger_apply(:now, CAST(:rows AS jsonb), CAST(:hold AS jsonb), CAST(:parts AS jsonb), :whole)")
+_HOLD_CASH = text("SELECT ledger_hold_cash(:now, :tenant, :key, :amount, CAST(:purpose AS jsonb), :kind, :id, :units)")
 _WALLET = text("SELECT ledger_wallet(:tenant, :unit)")
 _READ_HOLD = text("SELECT ledger_read_hold(:key, CAST(:group AS text), :lock)")
 _READ_LEGS = text("SELECT ledger_read_legs(:group)")
@@ -100,6 +101,17 @@ def apply(
         account = AccountKey(short["owner"], AccountKind(short["kind"]), short["unit"], short["label"])
         return Outcome(short=Short(account, short["has"], short["needs"]))
     return Outcome(new=answer.get("new", 0), reused=answer.get("reused"), repeat=answer.get("repeat", False))
+
+
+def hold_cash(session: Session, tenant_id: str, key: str, amount: int, purpose: Purpose, cause: tuple[str, str], units: Sequence[str]) -> int | None:
+    """Place a hold on cash and return its id; None, and nothing done, when credits of these units may pay too, cash is short, or the key was used.
+
+    The cash is locked before it is looked at, so that nothing can be refused any more once something is written.
+    """
+    about = json.dumps({"service": purpose.service, "flavour": purpose.flavour, "pool": purpose.pool})
+    values = {"now": clock.now(), "tenant": tenant_id, "key": key, "amount": amount, "purpose": about, "units": list(units)}
+    found: int | None = session.execute(_HOLD_CASH, {**values, "kind": cause[0], "id": cause[1]}).scalar_one()
+    return found
 
 
 def read_wallet(session: Session, tenant_id: str, unit: str) -> Wallet:
