@@ -64,13 +64,16 @@ def get_flavour(session: Session, name: str) -> Flavour:
     raise NoSuchFlavour(kind="flavour", id=name, possible=possible or "none yet")
 
 
-def check_possible(session: Session, *, flavour: str, nodes: int, time_limit_s: int) -> None:
-    """Raise `Impossible` when the machines can never run this; nodes that are down for now still count."""
-    wanted = get_flavour(session, flavour)
-    pool = get_pool(session, wanted.pool)
-    reason = why_impossible(wanted, pool, store.nodes(session, pool.name), nodes=nodes, time_limit_s=time_limit_s)
+def check_possible(session: Session, *, flavour: str, nodes: int, time_limit_s: int) -> Flavour:
+    """Return the flavour, or raise `NoSuchFlavour`, or `Impossible` when the machines can never run this; nodes down for now still count."""
+    offer = store.find_offer(session, flavour)
+    if offer is None:
+        return get_flavour(session, flavour)
+    wanted, pool, machines = offer
+    reason = why_impossible(wanted, pool, machines, nodes=nodes, time_limit_s=time_limit_s)
     if reason:
         raise Impossible(reason=reason)
+    return wanted
 
 
 def seed_local(session: Session, *, slots: int, cpus: int, memory_mb: int) -> None:

@@ -4,13 +4,29 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from wutong.centre.catalogue.rules import Accelerator, Device, Flavour, Node, NodeState, Pool, PoolState
 from wutong.centre.catalogue.tables import AcceleratorRow, FlavourRow, NodeRow, PoolRow
 from wutong.kit.database import Base
+
+_OFFER = text("""
+    SELECT f.name, f.pool, p.engine, f.accelerator, f.cards, f.cpus, f.memory_mb, f.description, f.enabled,
+        p.accelerator AS pool_accelerator, p.description AS pool_description, p.state, p.max_time_limit_s,
+        (SELECT jsonb_agg(jsonb_build_array(n.name, n.cards, n.cpus, n.memory_mb, n.state)) FROM centre_node n WHERE n.pool = f.pool) AS nodes
+    FROM centre_flavour f JOIN centre_pool p ON p.name = f.pool WHERE f.name = :name""")
+
+
+def find_offer(session: Session, flavour: str) -> tuple[Flavour, Pool, list[Node]] | None:
+    """Read a flavour with its pool and the pool's nodes, in one statement."""
+    row = session.execute(_OFFER, {"name": flavour}).first()
+    if row is None:
+        return None
+    pool = Pool(row.pool, row.engine, row.pool_accelerator, row.pool_description, PoolState(row.state), row.max_time_limit_s)
+    machines = [Node(row.pool, name, cards, cpus, memory_mb, NodeState(state)) for name, cards, cpus, memory_mb, state in row.nodes or ()]
+    return Flavour(*row[:9]), pool, machines
 
 
 def accelerators(session: Session, name: str | None = None) -> list[Accelerator]:

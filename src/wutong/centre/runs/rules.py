@@ -1,6 +1,6 @@
 """What a run is: its phases, the moves between them, and the plain types others see. Decisions stand in `decisions`."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -133,6 +133,9 @@ class NotIsolated(Problem):
     )
 
 
+_SPEC_FIELDS = tuple(field.name for field in fields(RunSpec))
+
+
 def move(run: Run, phase: RunPhase, **changes: Any) -> Run:
     """Return the run in another phase. Raises ValueError for a move that is not in the table."""
     if phase not in MOVES[run.phase]:
@@ -142,8 +145,9 @@ def move(run: Run, phase: RunPhase, **changes: Any) -> Run:
 
 def spec_to_json(spec: RunSpec) -> dict[str, Any]:
     """Write a spec as JSON."""
-    plain = asdict(replace(spec, environment=dict(spec.environment), sealed_environment=dict(spec.sealed_environment)))
+    plain = {name: getattr(spec, name) for name in _SPEC_FIELDS}
     plain["argv"] = list(spec.argv)
+    plain["environment"], plain["sealed_environment"] = dict(spec.environment), dict(spec.sealed_environment)
     plain["mounts"] = [asdict(mount) for mount in spec.mounts]
     return plain
 

@@ -6,13 +6,12 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from wutong.centre.catalogue import service as catalogue
+from wutong.centre.catalogue.rules import NoSuchPool
 from wutong.centre.engines.protocol import Absent, Capabilities, LogChunk, RunSpec, Sighting, Unknown
 from wutong.centre.registry import Engines, ask
 from wutong.centre.runs import store
 from wutong.centre.runs.rules import NoSuchRun, NotIsolated, Run, RunEvent, RunNameTaken, RunNotEnded, RunPhase, StopWhy, spec_from_json, spec_to_json
 from wutong.kit import clock
-from wutong.kit.database import notify
 from wutong.kit.errors import Invalid, NotFound, Unavailable
 
 
@@ -21,14 +20,16 @@ def request_run(session: Session, spec: RunSpec, *, pool: str) -> None:
     plain = spec_to_json(spec)
     if "\\u0000" in json.dumps(plain):
         raise Invalid(field="command", reason="Text with a NUL character cannot be passed to a program; take it out.")
-    engine = catalogue.get_pool(session, pool).engine
-    _check_isolation(session, engine, pool, spec.tenant)
     now = clock.now()
-    cards = spec.nodes * spec.slots
-    run = Run(spec.name, pool, engine, spec.tenant, cards, RunPhase.REQUESTED, now, due_at=now)
-    if not store.insert_run(session, run, plain):
+    run = Run(spec.name, pool, "", spec.tenant, spec.nodes * spec.slots, RunPhase.REQUESTED, now, due_at=now)
+    placed = store.insert_run(session, run, plain)
+    if placed is not None and not placed.open:
+        _claim_engine(session, placed.engine, pool, spec.tenant)
+        placed = store.insert_run(session, run, plain)
+    if placed is None:
+        raise NoSuchPool(kind="pool", id=pool)
+    if not placed.new:
         raise RunNameTaken(name=spec.name)
-    notify(session, store.RUNS)
 
 
 def request_stop(session: Session, name: str, *, why: StopWhy) -> None:
@@ -137,7 +138,8 @@ def _locked(session: Session, name: str) -> Run:
     return runs[0]
 
 
-def _check_isolation(session: Session, engine: str, pool: str, tenant: str) -> None:
+def _claim_engine(session: Session, engine: str, pool: str, tenant: str) -> None:
+    """Make sure that an engine which cannot keep tenants apart runs jobs of this one only; raises `NotIsolated` when another was first."""
     row = store.find_engine(session, engine)
     if row is None:
         store.keep_engine(session, engine)

@@ -1,11 +1,12 @@
 """All SQL of runs."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,21 @@ _FIXED = {"name", "pool", "engine", "tenant", "cards", "requested_at", "version"
 _LIVE = RunRow.phase.in_(("queued", "running"))
 _ENUMS = [(_FIELDS.index(name), kind) for name, kind in (("phase", RunPhase), ("reason", EndReason), ("stop_why", StopWhy))]
 _EVENT_FIELDS = [field.name for field in fields(RunEvent)]
+_NEW_FIELDS = ("name", "tenant", "cards", "version", "restart", "detail", "tries", "absent_count", "forget")
+_INSERT = text("""
+    WITH place AS (
+        SELECT p.name, p.engine, coalesce(e.allow_unconfined OR (e.capabilities ->> 'isolated')::boolean OR e.tenant = :tenant, false) AS open
+        FROM centre_pool p LEFT JOIN centre_engine e ON e.name = p.engine WHERE p.name = :pool),
+    new AS (
+        INSERT INTO centre_run (name, pool, engine, tenant, cards, phase, requested_at, due_at, version, restart, detail, tries, absent_count,
+            forget, spec)
+        SELECT r.name, place.name, place.engine, r.tenant, r.cards, r.phase, r.at, r.at, r.version, r.restart, r.detail, r.tries, r.absent_count,
+            r.forget, r.spec
+        FROM place, jsonb_to_record(CAST(:row AS jsonb)) AS r(name text, tenant text, cards int, phase text, at timestamptz, version int, restart int,
+            detail text, tries int, absent_count int, forget boolean, spec jsonb)
+        WHERE place.open
+        ON CONFLICT (name) DO NOTHING RETURNING pg_notify(:channel, ''))
+    SELECT engine, open, EXISTS (SELECT FROM new) AS new FROM place""")
 
 
 def changes_cursor(engine: str) -> str:
@@ -32,10 +48,24 @@ def changes_cursor(engine: str) -> str:
     return f"centre.changes:{engine}"
 
 
-def insert_run(session: Session, run: Run, spec: dict[str, Any]) -> bool:
-    """Write a new run; False when its name is taken."""
-    row = upsert(RunRow).values(**_plain(run), spec=spec).on_conflict_do_nothing(index_elements=["name"])
-    return session.execute(row.returning(RunRow.name)).first() is not None
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a run was to be written: the engine of its pool, whether that takes runs of the tenant as far as known, and whether the name was free."""
+
+    engine: str
+    open: bool
+    new: bool
+
+
+def insert_run(session: Session, run: Run, spec: dict[str, Any]) -> Placed | None:
+    """Write a run that is to be requested into the engine of its pool, and wake the reconciler, in one statement; None when there is no such pool.
+
+    Nothing is written when the engine is not known to take this tenant's runs, or the name is taken.
+    """
+    row = {name: getattr(run, name) for name in _NEW_FIELDS}
+    values = {"row": json.dumps({**row, "phase": run.phase.value, "at": run.requested_at.isoformat(), "spec": spec}), "pool": run.pool}
+    found = session.execute(_INSERT, {**values, "tenant": run.tenant, "channel": RUNS}).first()
+    return None if found is None else Placed(found.engine, found.open, found.new)
 
 
 def load(session: Session, names: Sequence[str]) -> list[Run]:
