@@ -119,9 +119,7 @@ def get_capacity(tx: Tx, who: Reads) -> object:  # noqa: ARG001 - checked, not u
 
 
 @router.get("/jobs")
-def list_all_jobs(
-    tx: Tx, who: Reads, page: Paging, state: Annotated[list[JobState] | None, Query(max_length=7)] = None
-) -> Listed[job_wire.Job]:
+def list_all_jobs(tx: Tx, who: Reads, page: Paging, state: Annotated[list[JobState] | None, Query(max_length=7)] = None) -> Listed[job_wire.Job]:
     """List the jobs of all organisations, newest first."""
     found = jobs.list_all_jobs(tx, who, JobFilters(frozenset(state or ())), page)
     return Listed[job_wire.Job](items=told(tx, found.items), next=found.next)
@@ -147,4 +145,3 @@ def usage_totals(tx: Tx, who: Reads) -> wire.UsageTotals:  # noqa: ARG001 - chec
     unrated = sum(billing.count_unrated(tx).values())
     charged = billing.rated_card_ms(tx)
     return wire.UsageTotals(runs=runs, card_ms=card_ms, charged_card_ms=charged, unrated=unrated, refused=aside.refused + aside.foreign)
-

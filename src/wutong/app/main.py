@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
     stop = commands.add_parser("stop", help="stop the centre; jobs that run go on unless --jobs is given")
     stop.add_argument("--keep-engine", action="store_true", help="leave the agent and the embedded database running")
+    stop.add_argument("--jobs", action="store_true", help="end the jobs that run, too")
     stop.set_defaults(run=_stop)
 
     worker = commands.add_parser("worker", help="run the background loops")
@@ -75,7 +76,7 @@ def _stop(arguments: argparse.Namespace) -> int:
     from wutong.app.supervise import stop_centre
     from wutong.kit.settings import Settings
 
-    return stop_centre(make_plan(Settings()), engine_too=not arguments.keep_engine)
+    return stop_centre(make_plan(Settings()), engine_too=not arguments.keep_engine, jobs_too=arguments.jobs)
 
 
 def _worker(arguments: argparse.Namespace) -> int:

@@ -12,13 +12,14 @@ import signal
 import socket
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
 from wutong.app.children import Child, say, write
 from wutong.app.plan import Plan, read_plan
+from wutong.centre.engines.local.client import LocalEngine
 from wutong.kit.errors import Problem
 from wutong.kit.postgres import EmbeddedPostgres
 
@@ -151,8 +152,8 @@ def embedded(plan: Plan) -> EmbeddedPostgres:
     return EmbeddedPostgres(Path(plan.home) / "postgres", max_connections=max(100, plan.database_connections))
 
 
-def stop_centre(plan: Plan, *, engine_too: bool = True) -> int:
-    """Stop the supervisor of a home, if one runs, and then the agent and the embedded database."""
+def stop_centre(plan: Plan, *, engine_too: bool = True, jobs_too: bool = False) -> int:
+    """Stop the supervisor of a home, if one runs, and then the agent and the embedded database; jobs run on unless they are to end as well."""
     pid = _supervisor_pid(plan)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
@@ -161,6 +162,9 @@ def stop_centre(plan: Plan, *, engine_too: bool = True) -> int:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
+    if jobs_too:
+        with closing(LocalEngine(Path(plan.home) / "agent")) as engine:
+            engine.stop(kill_runs=True)
     if engine_too:
         stop_engine(plan)
     return 0

@@ -57,8 +57,8 @@ class TrialCentre:
         return self
 
     def stop(self) -> None:
-        """Stop everything, agent and database too."""
-        subprocess.run([sys.executable, "-m", "wutong.app", "stop"], env=self.environment, check=False, timeout=120)
+        """Stop everything: jobs, agent and database too."""
+        subprocess.run([sys.executable, "-m", "wutong.app", "stop", "--jobs"], env=self.environment, check=False, timeout=120)
         if self._serve is not None:
             self._serve.wait(30)
 

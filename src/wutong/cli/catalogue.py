@@ -10,7 +10,7 @@ from wutong.cli import show
 from wutong.cli.common import Json, client
 from wutong.cli.show import Stop, yuan
 from wutong.sdk import catalogue
-from wutong.sdk.catalogue import Flavour
+from wutong.sdk.catalogue import Environment, Flavour
 
 environments = typer.Typer(help="Named sets of libraries that jobs run in.", no_args_is_help=True)
 
@@ -40,8 +40,15 @@ def list_environments(as_json: Json = False) -> None:
     if as_json:
         show.as_json(found)
         return
-    rows = [(e.name, e.state, e.python or "-", "-" if e.size_bytes is None else show.size(e.size_bytes), e.built_at, e.detail or "") for e in found]
+    rows = [(e.name, e.state, e.python or "-", "-" if e.size_bytes is None else show.size(e.size_bytes), e.built_at, why(e)) for e in found]
     show.table(("NAME", "STATE", "PYTHON", ">SIZE", "BUILT", ""), rows, empty="No environments yet.")
+
+
+def why(environment: Environment) -> str:
+    """Say what it is; of one that could not be built, the last thing that the builder said."""
+    if environment.state != "failed":
+        return environment.description
+    return next((line for line in reversed((environment.detail or "").splitlines()) if line.strip()), "")
 
 
 @environments.command("build")

@@ -142,12 +142,13 @@ def schema() -> None:
 def list_(
     state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
     name: Annotated[str | None, typer.Option(help="Only jobs with this in their name.")] = None,
+    array: Annotated[str | None, typer.Option(help="The jobs of this array, instead of the array as one.")] = None,
     most: Annotated[int, typer.Option("--limit", "-n", help="How many at most, newest first.")] = 30,
     as_json: Json = False,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first; an array is one line, and `--array` lists its jobs."""
     with client() as centre:
-        found = list(jobs.list_jobs(centre, state=state, name=name, most=most))
+        found = list(jobs.list_jobs(centre, state=state, name=name, parent_id=array, most=most))
     if as_json:
         show.as_json(found)
         return

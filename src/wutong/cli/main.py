@@ -4,7 +4,6 @@ import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from wutong.cli import account, admin, catalogue, job, local, money, push, show
@@ -66,8 +65,6 @@ def run() -> None:
             sys.exit(141)
         show.err.print(f"[red]{show.cell(error)}[/red]")
         sys.exit(error.status if isinstance(error, Stop) else 1)
-    except click.exceptions.Abort:
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Pushing and pulling folders with a progress bar; `wutong data`, `wutong model` and `wutong code` share it."""
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -138,6 +139,6 @@ def delete(centre: Client, kind: RepoKind, ref: str) -> None:
 
 def describe(version: Version) -> None:
     """Print the facts of a version, with its lineage."""
-    lineage = [(f"made by {name}", value) for name, value in sorted(version.lineage.items()) if isinstance(value, str | int)]
+    lineage = [(f"made by {name}", value if isinstance(value, str | int) else json.dumps(value)) for name, value in sorted(version.lineage.items())]
     facts = [("version", version.number), ("files", version.file_count), ("size", show.size(version.size_bytes)), ("digest", version.digest)]
     show.facts([*facts, ("note", version.note), ("created", version.created_at), *lineage])

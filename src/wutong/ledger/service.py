@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from wutong.kit import clock
 from wutong.ledger import credit_store, splits, store
+from wutong.ledger.batches import Usage, capture_many, release_many
 from wutong.ledger.credits import expire_credits, grant_credit
 from wutong.ledger.holds import capture, extend_hold, find_hold, get_hold, place_cash_hold, place_hold, release_hold
 from wutong.ledger.payments import post, refund, reverse, top_up
@@ -16,10 +17,12 @@ from wutong.ledger.rules import FEN, AccountKey, Balance, Purpose
 from wutong.ledger.statements import statement
 
 __all__ = [
+    "Usage",
     "account_balance",
     "available",
     "balance",
     "capture",
+    "capture_many",
     "check",
     "expire_credits",
     "extend_hold",
@@ -31,6 +34,7 @@ __all__ = [
     "post",
     "refund",
     "release_hold",
+    "release_many",
     "reverse",
     "statement",
     "top_up",

@@ -18,6 +18,8 @@ _HOLD_CASH = text("SELECT ledger_hold_cash(:now, :tenant, :key, :amount, CAST(:p
 _WALLET = text("SELECT ledger_wallet(:tenant, :unit)")
 _READ_HOLD = text("SELECT ledger_read_hold(:key, CAST(:group AS text), :lock)")
 _READ_LEGS = text("SELECT ledger_read_legs(:group)")
+_CAPTURE_MANY = text("SELECT ledger_capture_many(:now, CAST(:rows AS jsonb))")
+_RELEASE_MANY = text("SELECT ledger_release_many(:now, :keys)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,16 @@ def hold_cash(session: Session, tenant_id: str, key: str, amount: int, purpose: 
     values = {"now": clock.now(), "tenant": tenant_id, "key": key, "amount": amount, "purpose": about, "units": list(units)}
     found: int | None = session.execute(_HOLD_CASH, {**values, "kind": cause[0], "id": cause[1]}).scalar_one()
     return found
+
+
+def capture_many(session: Session, rows: str) -> set[int]:
+    """Charge holds that need no thought; returns the numbers of the rows that were posted."""
+    return set(session.execute(_CAPTURE_MANY, {"now": clock.now(), "rows": rows}).scalar_one() or ())
+
+
+def release_many(session: Session, keys: Sequence[str]) -> list[str]:
+    """Let go of holds that need no thought; returns the keys of those that are still open."""
+    return session.execute(_RELEASE_MANY, {"now": clock.now(), "keys": list(keys)}).scalar_one() or []
 
 
 def read_wallet(session: Session, tenant_id: str, unit: str) -> Wallet:

@@ -70,9 +70,11 @@ class Rater:
             return Unrated.UNKNOWN_RUN, "No job of this centre has this attempt."
         before = self._rated.get(usage.window, 0)
         if usage.card_seconds_ms > before:
-            price = price_in_force(self._prices[run.job.flavour], usage.window_start)
+            # A first window begins before its job does, and a price may have changed, or begun, between the two.
+            used_from = max(usage.window_start, min(run.job.created_at, usage.window_start + timedelta(minutes=1)))
+            price = price_in_force(self._prices[run.job.flavour], used_from)
             if price is None and not run.row.fault:
-                return Unrated.NO_PRICE, f"The flavour {run.job.flavour} had no price at {usage.window_start.isoformat()}."
+                return Unrated.NO_PRICE, f"The flavour {run.job.flavour} had no price at {used_from.isoformat()}."
             self._charge(run, usage, before, price)
         if usage.final:
             run.row.final_restart = max(run.row.final_restart, usage.restart)

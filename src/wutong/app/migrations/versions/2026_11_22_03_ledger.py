@@ -230,6 +230,52 @@ BEGIN
   RETURN v_hold;
 END $$;
 
+-- Lets go of many holds: locked in order of their keys, given back by one statement. Those of an organisation in debt are left alone and named,
+-- because what comes free pays the debt first; keys that are unknown or released already are passed over.
+CREATE FUNCTION ledger_release_many(p_now timestamptz, p_keys text[]) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+  v_free bigint[];
+BEGIN
+  PERFORM FROM ledger_hold WHERE key = ANY (p_keys) ORDER BY key COLLATE "C" FOR NO KEY UPDATE;
+  SELECT array_agg(h.id) INTO v_free FROM ledger_hold h
+    WHERE h.key = ANY (p_keys) AND h.state = 'open' AND NOT EXISTS (
+      SELECT FROM ledger_balance b WHERE b.account_id = ledger_find_account(h.tenant_id, 'receivable', h.unit, '') AND b.amount < 0);
+  INSERT INTO ledger_transfer (key, group_key, leg, from_account, to_account, unit, amount, kind, tenant_id, net, cause_kind, cause_id, memo, at,
+      posted_at, hold_id)
+    SELECT x.name, x.name, 1, s.hold_account, s.source_account, h.unit, s.remaining, 'release', h.tenant_id, 0, h.cause_kind, h.cause_id, 'Released',
+      p_now, p_now, h.id
+    FROM ledger_hold h JOIN ledger_hold_source s ON s.hold_id = h.id,
+      LATERAL (SELECT 'hold:' || h.key || '/' || (h.steps + 1) || '#' || (s.position + 1) AS name) AS x
+    WHERE h.id = ANY (v_free) AND s.remaining > 0;
+  UPDATE ledger_hold SET steps = steps + 1, state = 'released', released_at = p_now WHERE id = ANY (v_free);
+  RETURN (SELECT array_agg(key ORDER BY tenant_id, key) FROM ledger_hold WHERE key = ANY (p_keys) AND state = 'open');
+END $$;
+
+-- Charges many holds that consist of cash alone and have enough left, by one statement. Returns the numbers of those charges that were posted;
+-- the others, repeated ones too, want a closer look one by one.
+CREATE FUNCTION ledger_capture_many(p_now timestamptz, p_rows jsonb) RETURNS int[] LANGUAGE plpgsql AS $$
+DECLARE
+  v_to bigint := ledger_open_account('centre', 'revenue', 'fen', '');
+  v_done int[];
+BEGIN
+  PERFORM FROM ledger_hold WHERE key = ANY (SELECT x.hold FROM jsonb_to_recordset(p_rows) AS x(hold text)) ORDER BY key COLLATE "C" FOR NO KEY UPDATE;
+  WITH asked AS (
+    SELECT x.*, h.id, h.tenant_id, s.hold_account, s.remaining >= sum(x.amount) OVER (PARTITION BY x.hold) AND s.label = '' AS plain,
+      (SELECT count(*) FROM ledger_hold_source o WHERE o.hold_id = h.id) AS parts
+    FROM jsonb_to_recordset(p_rows) AS x(n int, hold text, key text, amount bigint, ck text, ci text, memo text, at timestamptz)
+      JOIN ledger_hold h ON h.key = x.hold JOIN ledger_hold_source s ON s.hold_id = h.id
+    WHERE h.unit = 'fen'
+  ), posted AS (
+    INSERT INTO ledger_transfer (key, group_key, leg, from_account, to_account, unit, amount, kind, tenant_id, net, cause_kind, cause_id, memo, at,
+        posted_at, hold_id)
+      SELECT key, key, 1, hold_account, v_to, 'fen', amount, 'charge', tenant_id, -amount, ck, ci, memo, at, p_now, id
+      FROM asked WHERE plain AND parts = 1 ORDER BY key COLLATE "C"
+      ON CONFLICT DO NOTHING RETURNING key
+  )
+  SELECT array_agg(asked.n) INTO v_done FROM posted JOIN asked ON asked.key = posted.key;
+  RETURN v_done;
+END $$;
+
 CREATE FUNCTION ledger_read_hold(p_key text, p_group text, p_lock boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   v_hold ledger_hold;
@@ -260,6 +306,8 @@ END $$;
 """
 
 FUNCTIONS = (
+    "ledger_release_many(timestamptz, text[])",
+    "ledger_capture_many(timestamptz, jsonb)",
     "ledger_read_legs(text)",
     "ledger_read_hold(text, text, boolean)",
     "ledger_wallet(text, text)",
