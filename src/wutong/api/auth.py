@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from wutong.api.context import Context
 from wutong.api.errors import ERROR_RESPONSES, CrossSite
+from wutong.compute.jobs import service as jobs
 from wutong.identity import service
 from wutong.identity.rules import Permission, Principal, require
 from wutong.kit.errors import Unauthenticated
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 COOKIE = "wutong_session"
 TENANT_HEADER = "X-Wutong-Tenant"
+JOB_TOKEN = "wtj_"  # noqa: S105 how one begins
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _bearer = HTTPBearer(auto_error=False, description="An API token (`wtk_...`) or the secret of a session (`wts_...`).")
@@ -69,9 +71,19 @@ class Caller:
         """Authenticate and check permissions within a transaction."""
         if not self.secret:
             raise Unauthenticated
-        who = service.authenticate(session, self.secret, address=self.address, tenant_hint=self.tenant_hint)
+        if self.secret.startswith(JOB_TOKEN):
+            who = self._job(session, self.secret)
+        else:
+            who = service.authenticate(session, self.secret, address=self.address, tenant_hint=self.tenant_hint)
         require(who, *permissions)
         return who
+
+    def _job(self, session: Session, secret: str) -> Principal:
+        """Authenticate a job by the token in its environment, which dies with its run."""
+        claims = service.authenticate_job_token(self.context.settings.key_file, secret)
+        if not jobs.is_token_alive(session, claims.run_name):
+            raise Unauthenticated
+        return service.job_principal(session, claims, address=self.address)
 
     async def ask(self, work: Callable[[Session, Principal], T], *permissions: Permission) -> T:
         """Run `work` in a thread, in a transaction of its own, for the authenticated caller."""

@@ -6,12 +6,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from wutong.identity import access_store, keys, store
-from wutong.identity.records import Credentials, SignedIn, TenantState, Token
+from wutong.identity.records import Credentials, JobClaims, SignedIn, TenantState, Token
 from wutong.identity.roles import CENTRE_PERMISSIONS, CentreRole, Permission, Role
 from wutong.identity.rules import (
     FAILURE_WINDOW,
     FAILURES_PER_ADDRESS,
     FAILURES_PER_EMAIL,
+    JOB_SCOPES,
     SESSION_LIFE,
     TOUCH_EVERY,
     NoTenant,
@@ -102,6 +103,17 @@ def authenticate(session: Session, secret: str, *, address: str = "", tenant_hin
     if secret.startswith(keys.TOKEN):
         return _by_token(session, secret, address, tenant_hint)
     return _by_session(session, secret, address, tenant_hint)
+
+
+def job_principal(session: Session, claims: JobClaims, *, address: str = "") -> Principal:
+    """Return who a job's token acts for: its person, in its tenant, allowed no more than a job needs. The caller has seen that the run lives."""
+    found = access_store.find_member(session, claims.person_id, claims.tenant_id)
+    if found is None:
+        raise Unauthenticated
+    role, suspended = Role(found.role), found.state == TenantState.SUSPENDED
+    return Principal(
+        claims.person_id, found.name, claims.tenant_id, role, scopes=JOB_SCOPES, via="job", address=address, suspended=suspended, key_id=claims.run_name
+    )
 
 
 def create_token(

@@ -50,6 +50,13 @@ def find_token(session: Session, secret_hash: str, now: datetime) -> Any:
     return session.execute(_FIND_TOKEN, {"secret_hash": secret_hash, "now": now}).first()
 
 
+def find_member(session: Session, person_id: str, tenant_id: str) -> Any:
+    """Read name and role of a person in a tenant, and the tenant's state."""
+    joined = _member.join(_person, _person.c.id == _member.c.person_id).join(_tenant, _tenant.c.id == _member.c.tenant_id)
+    query = select(_person.c.name, _member.c.role, _tenant.c.state).select_from(joined)
+    return session.execute(query.where(_member.c.person_id == person_id, _member.c.tenant_id == tenant_id)).first()
+
+
 def touch_session(session: Session, session_id: str, now: datetime, before: datetime, expires_at: datetime) -> None:
     """Note that a session was used, unless another request is noting it just now."""
     due = select(SessionRow.id).where(SessionRow.id == session_id, SessionRow.last_used_at < before).with_for_update(skip_locked=True)

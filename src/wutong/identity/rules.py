@@ -38,6 +38,7 @@ __all__ = [
     "FAILURES_PER_EMAIL",
     "FAILURE_WINDOW",
     "INVITATION_LIFE",
+    "JOB_SCOPES",
     "ROLE_PERMISSIONS",
     "SESSION_LIFE",
     "TENANT_MOVES",
@@ -80,6 +81,8 @@ __all__ = [
 SESSION_LIFE = timedelta(days=14)
 INVITATION_LIFE = timedelta(days=7)
 TOUCH_EVERY = timedelta(minutes=1)
+JOB_SCOPES = frozenset({Permission.JOB_READ, Permission.DATA_READ, Permission.DATA_WRITE})
+"""What a job may do with the token it finds: read and push data, and look at jobs; never spend, invite or make further tokens."""
 FAILURE_WINDOW = timedelta(minutes=15)
 FAILURES_PER_EMAIL = 5
 FAILURES_PER_ADDRESS = 30

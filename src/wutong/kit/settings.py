@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     memory_mb: int = Field(0, ge=0, description="Memory the local engine may give to jobs, MiB; 0 takes three quarters of the machine.")
     sandbox: Literal["auto", "bubblewrap", "none"] = Field("auto", description="How the local engine confines jobs; auto: bubblewrap where it works.")
     allow_unconfined_tenants: bool = Field(False, description="Let several tenants run jobs although the engine cannot confine them.")
+    job_network: bool = Field(False, description="Let jobs reach the network, and the API with a token of their own that dies with them.")
     blob_url: str | None = Field(None, description="Object store for blobs (s3://bucket/prefix). Unset: a folder in the home folder.")
     upload_limit_gb: int = Field(512, ge=1, description="Largest single upload, GiB.")
     find_links: str | None = Field(None, description="Extra folder or page where the environment builder finds wheels.")

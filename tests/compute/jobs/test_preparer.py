@@ -1,5 +1,7 @@
 """Waiting jobs get their data, code and environment, and start when there is money; what cannot be readied says why."""
 
+from dataclasses import replace
+
 import pytest
 from tests.compute.jobs.jobskit import run_of
 
@@ -7,6 +9,7 @@ from wutong.centre import service as centre
 from wutong.compute.environments import store as environment_store
 from wutong.compute.environments.rules import EnvironmentState
 from wutong.compute.jobs import preparer, secrets, service
+from wutong.compute.jobs.launch import run_spec
 from wutong.compute.jobs.preparer import Preparer
 from wutong.compute.jobs.requests import DataMount
 from wutong.compute.jobs.rules import Cause, JobState, NoSuchSecret, WaitReason
@@ -51,14 +54,24 @@ def test_data_and_code_are_laid_out_and_shown(world, owner):
     assert spec.argv == ("/bin/sh", "-c", "true")
     assert "open sesame" not in repr(spec)
     assert seal.unseal(world.limits.key_file, spec.sealed_environment["PASSWORD"]) == "open sesame"
-    token = seal.unseal(world.limits.key_file, spec.sealed_environment["WUTONG_TOKEN"])
-    claims = authenticate_job_token(world.limits.key_file, token)
-    assert (claims.run_name, claims.tenant_id) == (run_of(job), owner.tenant_id)
+    assert not spec.network
+    assert set(spec.sealed_environment) == {"PASSWORD"}
     world.advance(20)
     world.advance(20)
     assert world.job(job).state is JobState.SUCCEEDED
     second = world.submit(owner, **more)
     assert second.state is JobState.QUEUED
+
+
+def test_where_jobs_reach_the_network_each_gets_a_token_of_its_own(world, owner):
+    job = world.submit(owner)
+    with world.database.session() as session:
+        flavour = centre.get_flavour(session, job.flavour)
+        spec = run_spec(session, job, run_of(job), 1, flavour, None, replace(world.limits, network=True))
+    assert spec.network
+    token = seal.unseal(world.limits.key_file, spec.sealed_environment["WUTONG_TOKEN"])
+    claims = authenticate_job_token(world.limits.key_file, token)
+    assert (claims.run_name, claims.tenant_id) == (run_of(job), owner.tenant_id)
 
 
 def test_data_deleted_after_acceptance_is_still_there_for_the_job(world, owner):

@@ -81,6 +81,7 @@ def run_spec(session: Session, job: Job, name: str, number: int, flavour: Flavou
         log_limit_bytes=limits.log_bytes,
         disk_limit_mb=limits.disk_mb,
         resume_from=job.resume_from,
+        network=limits.network,
     )
 
 
@@ -108,10 +109,12 @@ def _variables(job: Job, number: int) -> dict[str, str]:
 
 
 def _sealed(session: Session, job: Job, name: str, limits: JobLimits) -> Mapping[str, str]:
-    """Return the tenant's secrets, still sealed, and a token that is good for this run alone."""
-    until = clock.now() + timedelta(days=limits.token_days, seconds=job.request.time_limit_s)
-    token = identity.issue_job_token(limits.key_file, name, job.tenant_id, job.person_id, until)
-    sealed: dict[str, Any] = {"WUTONG_TOKEN": seal.seal(limits.key_file, token)}
+    """Return the tenant's secrets, still sealed, and, where runs can reach the API, a token that is good for this run alone."""
+    sealed: dict[str, Any] = {}
+    if limits.network:
+        until = clock.now() + timedelta(days=limits.token_days, seconds=job.request.time_limit_s)
+        token = identity.issue_job_token(limits.key_file, name, job.tenant_id, job.person_id, until)
+        sealed["WUTONG_TOKEN"] = seal.seal(limits.key_file, token)
     if job.request.secrets:
         sealed |= secrets.sealed_values(session, job.tenant_id, job.request.secrets)
     return sealed

@@ -190,6 +190,7 @@ class JobLimits:
     log_bytes: int = 64 * 1024 * 1024
     disk_mb: int = 10 * 1024
     token_days: int = 60
+    network: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "JobLimits":
@@ -200,6 +201,7 @@ class JobLimits:
             key_file=settings.key_file,
             environments=settings.environments,
             hold_s=settings.hold_minutes * 60,
+            network=settings.job_network,
         )
 
     @property
