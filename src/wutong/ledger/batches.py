@@ -1,14 +1,13 @@
 """Many holds charged or let go in one round trip, in the cases that need no thought; the others are done one by one, with the same results."""
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from wutong.ledger import store
+from wutong.ledger import batch_store
 from wutong.ledger.holds import capture, release_hold
 from wutong.ledger.rules import AccountKind, Captured, NoSuchHold, Part
 
@@ -45,13 +44,13 @@ def capture_many(session: Session, usages: Sequence[Usage]) -> list[Captured]:
         for number, usage in enumerate(usages)
         if usage.amount > 0
     ]
-    plain = store.capture_many(session, json.dumps(rows)) if rows else set()
+    plain = batch_store.capture_many(session, rows) if rows else set()
     return [_plain(usage) if number in plain else _capture(session, usage) for number, usage in enumerate(usages)]
 
 
 def release_many(session: Session, keys: Sequence[str]) -> None:
     """Let go of holds as `release_hold` would; keys that no hold has are passed over."""
-    for key in store.release_many(session, sorted(set(keys))) if keys else ():
+    for key in batch_store.release_many(session, sorted(set(keys))) if keys else ():
         with contextlib.suppress(NoSuchHold):
             release_hold(session, key)
 
