@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from wutong.centre.rules import Usage
 from wutong.compute.billing import charge_store, ladder_store, rules, store
-from wutong.compute.billing.holds import capture
+from wutong.compute.billing.holds import capture, charge_of
 from wutong.compute.billing.ladder_rules import Stage
 from wutong.compute.billing.rules import Charge, ChargeKind, Unrated
 from wutong.compute.billing.store import LockedRun
@@ -23,6 +23,7 @@ from wutong.kit import clock
 from wutong.kit.errors import Problem
 from wutong.kit.ids import new_id
 from wutong.kit.log import get_logger
+from wutong.ledger import service as ledger
 
 log = get_logger(__name__)
 
@@ -38,12 +39,14 @@ class Rater:
         self._prices = catalogue.price_versions(session, {run.job.flavour for run in self._runs.values()})
         self._charges: list[Charge] = []
         self._spent: list[SpendPart] = []
+        self._posts: list[tuple[LockedRun, ledger.Usage]] = []
+        self._used: dict[str, tuple[LockedRun, Usage, Price]] = {}
         self.rated: list[int] = []
 
     def run(self, *, careful: bool) -> None:
         """Rate the batch by tenant, so that every writer takes balances in one order; `careful` sets aside a record that fails."""
         for usage in sorted(self._usages, key=self._order):
-            aside = self._guarded(usage) if careful else self._rate(usage)
+            aside = self._guarded(usage) if careful else self._rate(usage, together=True)
             if aside is None:
                 self.rated.append(usage.seq)
             else:
@@ -64,7 +67,7 @@ class Rater:
             log.warning("usage set aside", usage=usage.seq, run=usage.run_name, error=repr(error))
             return Unrated.REFUSED, str(error)
 
-    def _rate(self, usage: Usage) -> tuple[Unrated, str] | None:
+    def _rate(self, usage: Usage, *, together: bool = False) -> tuple[Unrated, str] | None:
         run = self._runs.get(usage.run_name)
         if run is None:
             return Unrated.UNKNOWN_RUN, "No job of this centre has this attempt."
@@ -75,12 +78,12 @@ class Rater:
             price = price_in_force(self._prices[run.job.flavour], used_from)
             if price is None and not run.row.fault:
                 return Unrated.NO_PRICE, f"The flavour {run.job.flavour} had no price at {used_from.isoformat()}."
-            self._charge(run, usage, before, price)
+            self._charge(run, usage, before, price, together=together)
         if usage.final:
             run.row.final_restart = max(run.row.final_restart, usage.restart)
         return None
 
-    def _charge(self, run: LockedRun, usage: Usage, before: int, price: Price | None) -> None:
+    def _charge(self, run: LockedRun, usage: Usage, before: int, price: Price | None, *, together: bool) -> None:
         card_ms = usage.card_seconds_ms - before
         if run.row.fault or price is None:
             run.meter = rules.waive(run.meter, card_ms)
@@ -88,10 +91,15 @@ class Rater:
             return
         rated = rules.rate(run.meter, card_ms, price.fen_per_card_hour, run.job.held_package_s)
         key = rules.usage_key(usage.run_name, usage.restart, usage.window_start, usage.card_seconds_ms)
-        capture(self._session, run.job, key=key, package_seconds=rated.package_seconds, amount_fen=rated.amount_fen, at=usage.window_start)
+        post = charge_of(run.job, key=key, amount_fen=rated.amount_fen, at=usage.window_start) if together and not rated.package_seconds else None
+        if post is not None:
+            self._posts.append((run, post))
+            run.job.held_fen -= post.amount
+        else:
+            capture(self._session, run.job, key=key, package_seconds=rated.package_seconds, amount_fen=rated.amount_fen, at=usage.window_start)
         run.meter = rated.meter
         self._note(run, usage, before, rated, price)
-        self._cover(run, usage, price)
+        self._used[usage.run_name] = run, usage, price
 
     def _note(self, run: LockedRun, usage: Usage, before: int, rated: rules.Rated, price: Price | None) -> None:
         job, month = run.job, month_of(usage.window_start)
@@ -142,7 +150,16 @@ class Rater:
             job.covered_until = until + timedelta(milliseconds=lasts)
             job.look_at = min(job.covered_until - timedelta(seconds=job.hold_s / 2), job.look_at or job.covered_until)
 
+    def _post(self) -> None:
+        """Charge what was collected in one go. A hold that had less than we thought makes up for it out of cash, as `capture` does."""
+        paid = ledger.capture_many(self._session, [post for _, post in self._posts])
+        for (run, post), captured in zip(self._posts, paid, strict=True):
+            run.job.held_fen = max(run.job.held_fen + post.amount - captured.from_hold, 0)
+
     def _write(self) -> None:
+        self._post()
+        for run, usage, price in self._used.values():
+            self._cover(run, usage, price)
         self._session.flush()
         charge_store.add_charges(self._session, self._charges)
         budgets.add_spend(self._session, self._spent)
