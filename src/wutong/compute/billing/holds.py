@@ -1,6 +1,6 @@
 """Holds of jobs: placed at submission, package seconds first and money for the rest. The ladder extends them with the same functions."""
 
-import contextlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from wutong.compute.billing.tables import BilledJobRow
 from wutong.compute.budgets import service as budgets
 from wutong.compute.catalogue import service as catalogue
 from wutong.ledger import service as ledger
-from wutong.ledger.rules import CENTRE, AccountKey, AccountKind, Captured, InsufficientFunds, NoSuchHold, Purpose, Transfer, TransferKind
+from wutong.ledger.rules import CENTRE, AccountKey, AccountKind, Captured, InsufficientFunds, Purpose, Transfer, TransferKind
 
 
 def hold_for_job(
@@ -96,6 +96,13 @@ def capture(session: Session, job: BilledJobRow, *, key: str, package_seconds: i
         job.held_fen = max(job.held_fen - paid.from_hold, 0)
 
 
+def charge_of(job: BilledJobRow, *, key: str, amount_fen: int, at: datetime) -> ledger.Usage | None:
+    """Return the charge in money for `capture_many`, when the job's hold as we know it has enough for it; else None."""
+    if not 0 < amount_fen <= job.held_fen:
+        return None
+    return ledger.Usage(rules.money_hold_key(job.job_id), key, amount_fen, at, job.job_name or job.job_id, "job", job.job_id)
+
+
 def _capture(session: Session, job: BilledJobRow, hold: str, key: str, amount: int, at: datetime, to: AccountKey | None) -> Captured:
     memo = job.job_name or job.job_id
     return ledger.capture(session, hold, transfer_key=key, amount=amount, at=at, memo=memo, cause_kind="job", cause_id=job.job_id, to=to)
@@ -120,11 +127,9 @@ def _has_money_hold(session: Session, job: BilledJobRow, key: str, amount_fen: i
     return False
 
 
-def let_go(session: Session, job: BilledJob) -> None:
-    """Release what is still held for a job; without a hold there is nothing to do."""
-    for key in (job.package_hold_key, job.hold_key):
-        with contextlib.suppress(NoSuchHold):
-            ledger.release_hold(session, key)
+def let_go(session: Session, jobs: Sequence[BilledJob]) -> None:
+    """Release what is still held for jobs; without a hold there is nothing to do."""
+    ledger.release_many(session, [key for job in jobs for key in (job.package_hold_key, job.hold_key)])
 
 
 def take_back(session: Session, charge: Charge, *, reason: str) -> None:

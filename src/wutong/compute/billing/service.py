@@ -82,9 +82,7 @@ def close_job(session: Session, job_id: str, *, at_once: bool = False) -> None:
 
 def settle(session: Session, job_ids: Sequence[str]) -> None:
     """Let go of what is still held for jobs, and mark them settled."""
-    for job in store.jobs_by_tenant(session, job_ids):
-        if job.settled_at is None:
-            let_go(session, job)
+    let_go(session, [job for job in store.jobs_by_tenant(session, job_ids) if job.settled_at is None])
     store.settle_jobs(session, job_ids)
 
 
