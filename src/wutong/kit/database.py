@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import psycopg
 from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, create_engine, text
 from sqlalchemy.engine import Engine
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -84,7 +85,14 @@ class Database:
 
 
 def notify(session: Session, channel: str) -> None:
-    """Wake whoever listens, when this transaction commits; several in one transaction are one."""
+    """Wake whoever listens, when this transaction commits; several in one transaction are one, and cost one statement."""
+    scope = session.get_nested_transaction() or session.get_transaction()
+    told: WeakKeyDictionary[SessionTransaction, set[str]] = session.info.setdefault("notified", WeakKeyDictionary())
+    if scope is not None:
+        channels = told.setdefault(scope, set())
+        if channel in channels:
+            return
+        channels.add(channel)
     session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel})
 
 
