@@ -205,8 +205,8 @@ def test_transfers_that_make_no_sense_cannot_be_written(session):
 
 def test_cash_is_held_in_one_go_only_where_nothing_else_could_pay(session):
     def quick(amount, key="q", beside=()):
-        about = {"purpose": Purpose(), "cause_kind": "job", "cause_id": "j", "beside": beside}
-        return ledger.place_cash_hold(session, tenant_id="t", key=key, amount=amount, **about)
+        about = {"purpose": Purpose(), "cause_kind": "job", "beside": beside}
+        return ledger.place_cash_holds(session, tenant_id="t", causes={key: "j"}, amount=amount, **about).get(key)
 
     assert quick(10) is None  # no account at all
     top_up(session, 100)
@@ -222,4 +222,14 @@ def test_cash_is_held_in_one_go_only_where_nothing_else_could_pay(session):
     assert quick(10, "s") is None
     balance = ledger.balance(session, "t")
     assert (balance.cash_fen, balance.held_fen) == (30, 70)
+    assert ledger.check(session).ok
+
+
+def test_cash_is_held_for_as_many_as_it_lasts(session):
+    top_up(session, 100)
+    causes = {f"h{number}": f"j{number}" for number in range(4)}
+    placed = ledger.place_cash_holds(session, tenant_id="t", causes=causes, amount=30, purpose=Purpose(), cause_kind="job")
+    assert len(placed) == 3
+    assert all(ledger.get_hold(session, key) == found and found.cause_id == causes[key] for key, found in placed.items())
+    assert ledger.balance(session, "t").cash_fen == 10
     assert ledger.check(session).ok

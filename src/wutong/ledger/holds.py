@@ -1,6 +1,6 @@
 """The life of a hold: placed, extended, charged, released. Funds are refused before work starts, and usage that happened is charged always."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,9 +48,9 @@ def place_hold(
     _refuse_nothing(amount)
     about = purpose or Purpose()
     if unit == FEN:
-        placed = place_cash_hold(session, tenant_id=tenant_id, key=key, amount=amount, purpose=about, cause_kind=cause_kind, cause_id=cause_id)
-        if placed is not None:
-            return placed
+        placed = place_cash_holds(session, tenant_id=tenant_id, causes={key: cause_id}, amount=amount, purpose=about, cause_kind=cause_kind)
+        if key in placed:
+            return placed[key]
 
     def attempt() -> Hold | None:
         if seen := store.find_hold(session, key):
@@ -67,28 +67,21 @@ def place_hold(
     return payments.until_done(attempt)
 
 
-def place_cash_hold(
-    session: Session,
-    *,
-    tenant_id: str,
-    key: str,
-    amount: int,
-    purpose: Purpose,
-    cause_kind: str,
-    cause_id: str,
-    beside: Sequence[str] = (),
-) -> Hold | None:
-    """Hold cash in one round trip, when nothing but cash could pay: the way most holds go.
+def place_cash_holds(
+    session: Session, *, tenant_id: str, causes: Mapping[str, str], amount: int, purpose: Purpose, cause_kind: str, beside: Sequence[str] = ()
+) -> dict[str, Hold]:
+    """Hold cash in one round trip, when nothing but cash could pay: the way most holds go. `causes` gives the id of each hold's cause by its key.
 
-    None, with nothing done, when that needs a closer look by `place_hold`: there are credits in money or in the units `beside`, there is not
-    enough cash, or the key was used.
+    Returned are the holds that were placed. The others, with nothing done, need a closer look by `place_hold`: there are credits in money or in
+    the units `beside`, there is not enough cash, or the key was used.
     """
     _refuse_nothing(amount)
-    found = store.hold_cash(session, tenant_id, key, amount, purpose, (cause_kind, cause_id), (FEN, *beside))
-    if found is None:
-        return None
-    source = HoldSource(label="", share_permille=1000, remaining=amount, charged=0)
-    return Hold(found, key, tenant_id, FEN, HoldState.OPEN, amount, 0, 1, purpose, cause_kind, cause_id, (source,))
+    placed = store.hold_cash(session, tenant_id, causes, amount, purpose, cause_kind, (FEN, *beside))
+    sources = (HoldSource(label="", share_permille=1000, remaining=amount, charged=0),)
+    return {
+        key: Hold(number, key, tenant_id, FEN, HoldState.OPEN, amount, 0, 1, purpose, cause_kind, causes[key], sources)
+        for key, number in placed.items()
+    }
 
 
 def extend_hold(session: Session, key: str, *, to_amount: int) -> Hold:

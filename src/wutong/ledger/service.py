@@ -10,7 +10,7 @@ from wutong.kit import clock
 from wutong.ledger import credit_store, splits, store
 from wutong.ledger.batches import Usage, capture_many, release_many
 from wutong.ledger.credits import expire_credits, grant_credit
-from wutong.ledger.holds import capture, extend_hold, find_hold, get_hold, place_cash_hold, place_hold, release_hold
+from wutong.ledger.holds import capture, extend_hold, find_hold, get_hold, place_cash_holds, place_hold, release_hold
 from wutong.ledger.payments import post, refund, reverse, top_up
 from wutong.ledger.reports import check
 from wutong.ledger.rules import FEN, AccountKey, Balance, Purpose
@@ -29,7 +29,7 @@ __all__ = [
     "find_hold",
     "get_hold",
     "grant_credit",
-    "place_cash_hold",
+    "place_cash_holds",
     "place_hold",
     "post",
     "refund",

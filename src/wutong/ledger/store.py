@@ -1,7 +1,7 @@
 """All SQL of the ledger that reads and posts. The verbs themselves are database functions (in the migration): one round trip each."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ from wutong.ledger.rules import AccountKey, AccountKind, Hold, HoldSource, HoldS
 from wutong.ledger.splits import Wallet
 
 _APPLY = text("SELECT ledger_apply(:now, CAST(:rows AS jsonb), CAST(:hold AS jsonb), CAST(:parts AS jsonb), :whole)")
-_HOLD_CASH = text("SELECT ledger_hold_cash(:now, :tenant, :key, :amount, CAST(:purpose AS jsonb), :kind, :id, :units)")
+_HOLD_CASH = text("""
+    SELECT k.key, ledger_hold_cash(:now, :tenant, k.key, :amount, CAST(:purpose AS jsonb), :kind, k.id, :units) AS hold_id
+    FROM unnest(CAST(:keys AS text[]), CAST(:ids AS text[])) AS k(key, id)""")
 _WALLET = text("SELECT ledger_wallet(:tenant, :unit)")
 _READ_HOLD = text("SELECT ledger_read_hold(:key, CAST(:group AS text), :lock)")
 _READ_LEGS = text("SELECT ledger_read_legs(:group)")
@@ -105,25 +107,18 @@ def apply(
     return Outcome(new=answer.get("new", 0), reused=answer.get("reused"), repeat=answer.get("repeat", False))
 
 
-def hold_cash(session: Session, tenant_id: str, key: str, amount: int, purpose: Purpose, cause: tuple[str, str], units: Sequence[str]) -> int | None:
-    """Place a hold on cash and return its id; None, and nothing done, when credits of these units may pay too, cash is short, or the key was used.
+def hold_cash(
+    session: Session, tenant_id: str, causes: Mapping[str, str], amount: int, purpose: Purpose, cause_kind: str, units: Sequence[str]
+) -> dict[str, int]:
+    """Place holds on cash, by key with their causes, and return the ids of those that were placed.
 
-    The cash is locked before it is looked at, so that nothing can be refused any more once something is written.
+    Left out, with nothing done, are those that credits of these units may pay too, for which cash is short, or whose key was used. The cash is
+    locked before it is looked at, so that nothing can be refused any more once something is written.
     """
     about = json.dumps({"service": purpose.service, "flavour": purpose.flavour, "pool": purpose.pool})
-    values = {"now": clock.now(), "tenant": tenant_id, "key": key, "amount": amount, "purpose": about, "units": list(units)}
-    found: int | None = session.execute(_HOLD_CASH, {**values, "kind": cause[0], "id": cause[1]}).scalar_one()
-    return found
-
-
-def capture_many(session: Session, rows: str) -> set[int]:
-    """Charge holds that need no thought; returns the numbers of the rows that were posted."""
-    return set(session.execute(_CAPTURE_MANY, {"now": clock.now(), "rows": rows}).scalar_one() or ())
-
-
-def release_many(session: Session, keys: Sequence[str]) -> list[str]:
-    """Let go of holds that need no thought; returns the keys of those that are still open."""
-    return session.execute(_RELEASE_MANY, {"now": clock.now(), "keys": list(keys)}).scalar_one() or []
+    values = {"now": clock.now(), "tenant": tenant_id, "amount": amount, "purpose": about, "kind": cause_kind, "units": list(units)}
+    rows = session.execute(_HOLD_CASH, {**values, "keys": list(causes), "ids": list(causes.values())})
+    return {key: hold_id for key, hold_id in rows if hold_id is not None}
 
 
 def read_wallet(session: Session, tenant_id: str, unit: str) -> Wallet:

@@ -13,7 +13,7 @@ from wutong.compute.environments.rules import EnvironmentBroken, EnvironmentStat
 from wutong.compute.jobs import moves, service, store
 from wutong.compute.jobs.requests import Checkpoint, DataMount, JobRequest, OutputSpec
 from wutong.compute.jobs.rules import JobState, KeyReused, NoSuchInput, NoSuchSecret, TooManyJobs, WaitReason
-from wutong.compute.jobs.tables import JobRow
+from wutong.compute.jobs.tables import JobKeyRow, JobRow
 from wutong.hub.rules import RepoKind
 from wutong.identity.rules import Role
 from wutong.kit.errors import Forbidden, Invalid, NotFound, Problem
@@ -71,7 +71,7 @@ def test_a_refused_request_leaves_nothing_and_frees_its_key(world):
     assert caught.value.status == 402
     assert count_jobs(world) == 0
     with world.database.session() as session:
-        assert session.scalar(select(func.count()).select_from(store.KEY)) == 0
+        assert session.scalar(select(func.count()).select_from(JobKeyRow)) == 0
 
 
 def test_of_two_submissions_for_the_last_fen_one_is_accepted(world):

@@ -1,67 +1,16 @@
-"""Holds of jobs: placed at submission, package seconds first and money for the rest. The ladder extends them with the same functions."""
+"""Holds of jobs: package seconds first and money for the rest. Starts place them, the settler charges through them, the ladder extends them."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from wutong.centre import service as centre
-from wutong.centre.rules import Flavour
-from wutong.compute.billing import rules, store
-from wutong.compute.billing.rules import HOLD_SECONDS, BilledJob, Charge, HoldResult
+from wutong.compute.billing import rules
+from wutong.compute.billing.rules import BilledJob, Charge
 from wutong.compute.billing.store import billed_job
 from wutong.compute.billing.tables import BilledJobRow
-from wutong.compute.budgets import service as budgets
-from wutong.compute.catalogue import service as catalogue
 from wutong.ledger import service as ledger
 from wutong.ledger.rules import CENTRE, AccountKey, AccountKind, Captured, InsufficientFunds, Purpose, Transfer, TransferKind
-
-
-def hold_for_job(
-    session: Session,
-    *,
-    tenant_id: str,
-    person_id: str,
-    job_id: str,
-    flavour: Flavour | str,
-    cards: int,
-    time_limit_s: int,
-    at: datetime,
-    hold_s: int = HOLD_SECONDS,
-    job_name: str = "",
-    checkpoint_signal: str | None = None,
-) -> HoldResult:
-    """Register a job with billing and hold what it needs for its first `hold_s` seconds (less when its time limit is shorter).
-
-    `cards` counts all nodes together. Budgets are checked, then package seconds are held, then money, so that the tenant's balance is
-    locked last. Raises `NoPrice`, `BudgetExceeded`, `InsufficientFunds`. Called again for the same job, it holds nothing more.
-    """
-    chosen = centre.get_flavour(session, flavour) if isinstance(flavour, str) else flavour
-    price = catalogue.price_at(session, chosen.name, at)
-    covers_s = min(time_limit_s, hold_s)
-    unit, purpose = rules.package_unit(chosen.accelerator), purpose_of(chosen.name, chosen.pool)
-    free_s = ledger.available(session, tenant_id, unit, purpose)
-    seconds, fen = rules.split_hold(covers_s * 1000 * cards, price.fen_per_card_hour, free_s)
-    budgets.check_budget(session, tenant_id=tenant_id, person_id=person_id, needed_fen=fen, at=at)
-    job = BilledJob(
-        job_id=job_id,
-        job_name=job_name,
-        tenant_id=tenant_id,
-        person_id=person_id,
-        flavour=chosen.name,
-        pool=chosen.pool,
-        accelerator=chosen.accelerator,
-        cards=cards,
-        time_limit_s=time_limit_s,
-        hold_s=hold_s,
-        held_fen=fen,
-        held_package_s=seconds,
-        checkpoint_signal=checkpoint_signal,
-        settled_at=None,
-    )
-    if store.add_job(session, job):
-        place(session, job, seconds=seconds, fen=fen)
-    return HoldResult(job_id, fen, seconds, covers_s, price.id)
 
 
 def place(session: Session, job: BilledJob, *, seconds: int, fen: int) -> None:

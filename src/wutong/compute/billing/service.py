@@ -9,9 +9,10 @@ from wutong.centre.engines.protocol import EndReason
 from wutong.compute.billing import charge_store, ladder_store, store
 from wutong.compute.billing.bills import bill, bill_lines, bill_rows
 from wutong.compute.billing.estimates import estimate
-from wutong.compute.billing.holds import hold_for_job, let_go
+from wutong.compute.billing.holds import let_go
 from wutong.compute.billing.ladder_rules import Notice
 from wutong.compute.billing.rules import JobMoney, Unrated
+from wutong.compute.billing.starts import hold_for_job, hold_for_jobs
 from wutong.compute.budgets import service as budgets
 from wutong.compute.budgets.rules import EVERYBODY
 from wutong.identity.rules import Permission, Principal, require_tenant
@@ -34,6 +35,7 @@ __all__ = [
     "estimate",
     "funds_changed",
     "hold_for_job",
+    "hold_for_jobs",
     "job_money",
     "list_notices",
     "money_blocks",

@@ -36,28 +36,6 @@ class LockedRun:
         row.units, row.amount_fen = meter.units, meter.amount_fen
 
 
-def add_job(session: Session, job: BilledJob) -> bool:
-    """Write down a job; False when it is there already."""
-    row = {
-        "job_id": job.job_id,
-        "job_name": job.job_name,
-        "tenant_id": job.tenant_id,
-        "person_id": job.person_id,
-        "flavour": job.flavour,
-        "pool": job.pool,
-        "accelerator": job.accelerator,
-        "cards": job.cards,
-        "time_limit_s": job.time_limit_s,
-        "hold_s": job.hold_s,
-        "held_fen": job.held_fen,
-        "held_package_s": job.held_package_s,
-        "checkpoint_signal": job.checkpoint_signal,
-        "stage": "fine",
-        "created_at": clock.now(),
-    }
-    return session.scalar(insert(BilledJobRow).values(row).on_conflict_do_nothing().returning(BilledJobRow.job_id)) is not None
-
-
 def find_job(session: Session, job_id: str) -> BilledJob | None:
     """Return a job."""
     row = session.get(BilledJobRow, job_id, populate_existing=True)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -94,9 +94,17 @@ class JobRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+_FIELDS = tuple(each.name for each in fields(JobRequest))
+
+
 def to_json(request: JobRequest) -> dict[str, Any]:
     """Return the request as plain JSON values."""
-    return asdict(request)
+    plain = {name: getattr(request, name) for name in _FIELDS}
+    plain["datasets"], plain["models"] = [asdict(mount) for mount in request.datasets], [asdict(mount) for mount in request.models]
+    plain["checkpoint"] = None if request.checkpoint is None else asdict(request.checkpoint)
+    plain["outputs"] = asdict(request.outputs)
+    plain["env"], plain["labels"] = dict(request.env), dict(request.labels)
+    return plain
 
 
 def from_json(data: Mapping[str, Any]) -> JobRequest:

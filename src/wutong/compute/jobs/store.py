@@ -1,24 +1,21 @@
 """All SQL of jobs, their attempts and history. Rows come back as the plain types of `rules`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, func, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from wutong.centre.rules import EndReason, StopWhy
 from wutong.compute.jobs import requests
 from wutong.compute.jobs.rules import ENDED, Attempt, Cause, Input, Job, JobEvent, JobFilters, JobState, WaitReason
-from wutong.compute.jobs.tables import AttemptRow, JobAfterRow, JobEventRow, JobKeyRow, JobRow
+from wutong.compute.jobs.tables import AttemptRow, JobAfterRow, JobEventRow, JobRow
 from wutong.kit.paging import PageRequest
 
 JOB: Any = JobRow.__table__
 ATTEMPT: Any = AttemptRow.__table__
 EVENT: Any = JobEventRow.__table__
-KEY: Any = JobKeyRow.__table__
 AFTER: Any = JobAfterRow.__table__
 
 DUE_REASONS = (WaitReason.PREPARING.value, WaitReason.RETRY_LATER.value, WaitReason.MONEY.value)
@@ -37,25 +34,11 @@ def to_job(row: RowMapping) -> Job:
     return Job(**data)
 
 
-def to_row(job: Job) -> dict[str, Any]:
-    """Make the row of a plain job."""
-    row = {column.name: getattr(job, column.name) for column in JOB.columns}
-    row["request"] = requests.to_json(job.request)
-    row["inputs"] = [asdict(item) for item in job.inputs]
-    row["metrics"], row["labels"] = dict(job.metrics), dict(job.labels)
-    return row
-
-
 def to_attempt(row: RowMapping) -> Attempt:
     """Make the plain type of a row."""
     data: dict[str, Any] = dict(row)
     data["reason"] = EndReason(data["reason"]) if data["reason"] else None
     return Attempt(**data)
-
-
-def add_jobs(session: Session, jobs: Sequence[Job]) -> None:
-    """Write new jobs, in one statement."""
-    session.execute(insert(JOB), [to_row(job) for job in jobs])
 
 
 def find_job(session: Session, job_id: str, *, tenant_id: str | None, lock: bool = False) -> Job | None:
@@ -118,11 +101,6 @@ def count_states(session: Session, tenant_id: str | None) -> dict[JobState, int]
     return {JobState(state): count for state, count in session.execute(query)}
 
 
-def count_open(session: Session, tenant_id: str) -> int:
-    """Count a tenant's unfinished jobs."""
-    return session.scalar(select(func.count()).select_from(JOB).where(JOB.c.tenant_id == tenant_id, JOB.c.ended_at.is_(None))) or 0
-
-
 def due_ids(session: Session, now: datetime, limit: int) -> list[str]:
     """Return the waiting jobs that can be looked at now, longest due first."""
     query = select(JOB.c.id).where(JOB.c.state == "waiting", JOB.c.wait_reason.in_(DUE_REASONS), JOB.c.next_at <= now)
@@ -149,11 +127,6 @@ def count_children(session: Session, parent_id: str) -> dict[tuple[JobState, Wai
     return {(JobState(state), WaitReason(why) if why else None): count for state, why, count in session.execute(query)}
 
 
-def add_after(session: Session, job_id: str, after: Sequence[str]) -> None:
-    """Write what a job waits for."""
-    session.execute(insert(AFTER), [{"job_id": job_id, "after_id": other} for other in after])
-
-
 def waiting_on(session: Session, job_id: str) -> list[str]:
     """Return the jobs that wait for this one."""
     query = select(AFTER.c.job_id).join(JOB, JOB.c.id == AFTER.c.job_id).where(AFTER.c.after_id == job_id)
@@ -165,15 +138,6 @@ def unmet(session: Session, job_id: str) -> int:
     """Count the jobs this one waits for that have not succeeded."""
     query = select(func.count()).select_from(AFTER).join(JOB, JOB.c.id == AFTER.c.after_id)
     return session.scalar(query.where(AFTER.c.job_id == job_id, JOB.c.state != "succeeded")) or 0
-
-
-def claim_key(session: Session, tenant_id: str, key: str, *, job_id: str, digest: str, at: datetime) -> tuple[str, str] | None:
-    """Claim an idempotency key for a job; returns the earlier (job id, digest) when it was used. Waits for whoever is claiming it right now."""
-    row = {"tenant_id": tenant_id, "key": key, "job_id": job_id, "digest": digest, "created_at": at}
-    if session.execute(pg_insert(KEY).values(row).on_conflict_do_nothing().returning(KEY.c.job_id)).first() is not None:
-        return None
-    found = session.execute(select(KEY.c.job_id, KEY.c.digest).where(KEY.c.tenant_id == tenant_id, KEY.c.key == key)).one()
-    return found.job_id, found.digest
 
 
 def add_attempts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -15,16 +15,15 @@ from wutong.centre.rules import Flavour
 from wutong.compute.billing import service as billing
 from wutong.compute.environments import service as environments
 from wutong.compute.environments.rules import Environment
-from wutong.compute.jobs import moves, requests, secrets, store
-from wutong.compute.jobs.launch import is_prepared, request_attempt
+from wutong.compute.jobs import moves, requests, secrets, store, submit_store
+from wutong.compute.jobs.launch import is_prepared, run_spec
 from wutong.compute.jobs.requests import ArraySpec, DataMount, JobRequest
-from wutong.compute.jobs.rules import Input, Job, JobLimits, JobState, KeyReused, NoSuchInput, TooManyJobs, WaitReason
+from wutong.compute.jobs.rules import ENDED, Input, Job, JobLimits, JobState, KeyReused, NoSuchInput, TooManyJobs, WaitReason, run_name
 from wutong.hub import service as hub
 from wutong.hub.rules import NoSuchVersion, RepoKind
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission, Principal, require_tenant
 from wutong.kit import clock, ids
-from wutong.kit.database import notify
 from wutong.kit.errors import Invalid, NotFound
 
 MAX_KEY = 200
@@ -65,7 +64,8 @@ def submit_job(session: Session, who: Principal, request: JobRequest, *, limits:
         job = _accept_one(session, who, job_id, accepted, limits, prepared=prepared)
     else:
         job = _accept_array(session, who, job_id, accepted, accepted.array, limits)
-    notify(session, moves.CHANNEL)
+    if job.state is JobState.WAITING and not accepted.unmet:
+        moves.wake(session)
     return job
 
 
@@ -73,7 +73,7 @@ def _claim(session: Session, tenant_id: str, key: str, job_id: str, request: Job
     if not 1 <= len(key) <= MAX_KEY or not key.isprintable():
         raise Invalid(field="Idempotency-Key", reason=f"Use a key of 1 to {MAX_KEY} visible characters, such as a UUID.")
     digest = requests.digest(request)
-    earlier = store.claim_key(session, tenant_id, key, job_id=job_id, digest=digest, at=clock.now())
+    earlier = submit_store.claim_key(session, tenant_id, key, job_id=job_id, digest=digest, at=clock.now())
     if earlier is None:
         return None
     if earlier[1] != digest:
@@ -82,8 +82,7 @@ def _claim(session: Session, tenant_id: str, key: str, job_id: str, request: Job
 
 
 def _find_all(session: Session, who: Principal, tenant_id: str, request: JobRequest) -> _Accepted:
-    flavour = centre.get_flavour(session, request.flavour)
-    centre.check_possible(session, flavour=request.flavour, nodes=request.nodes, time_limit_s=request.time_limit_s)
+    flavour = centre.check_possible(session, flavour=request.flavour, nodes=request.nodes, time_limit_s=request.time_limit_s)
     environment = environments.environment_for_job(session, tenant_id, request.environment)
     if request.secrets:
         secrets.check_known(session, tenant_id, request.secrets)
@@ -112,14 +111,15 @@ def _check_after(session: Session, tenant_id: str, after: Sequence[str]) -> bool
     """Tell whether something is still to be waited for; what is waited for cannot end before this job is accepted."""
     if not after:
         return False
-    found = store.share_jobs(session, tenant_id, after)
+    found = submit_store.share_states(session, tenant_id, after)
     for job_id in after:
         if job_id not in found:
             raise NotFound(kind="job", id=job_id)
-        if found[job_id].ended and found[job_id].state is not JobState.SUCCEEDED:
-            sentence = f"Job {job_id} ended as {found[job_id].state}, so this one could never run. Name jobs that can still succeed."
+        state = found[job_id]
+        if state in ENDED and state is not JobState.SUCCEEDED:
+            sentence = f"Job {job_id} ended as {state}, so this one could never run. Name jobs that can still succeed."
             raise Invalid(field="after", reason=sentence)
-    return any(not job.ended for job in found.values())
+    return any(state not in ENDED for state in found.values())
 
 
 def _new_job(job_id: str, accepted: _Accepted, *, wait_reason: WaitReason | None) -> Job:
@@ -165,11 +165,12 @@ def _new_job(job_id: str, accepted: _Accepted, *, wait_reason: WaitReason | None
 def _accept_one(session: Session, who: Principal, job_id: str, accepted: _Accepted, limits: JobLimits, *, prepared: bool) -> Job:
     wait_reason = WaitReason.DEPENDENCIES if accepted.unmet else None if prepared else WaitReason.PREPARING
     job = _new_job(job_id, accepted, wait_reason=wait_reason)
-    _write(session, who, [job], accepted, limits)
-    name = request_attempt(session, job, 1, accepted.flavour, accepted.environment.path, limits) if prepared else None
-    _hold(session, [job], accepted.flavour, limits)
+    name = run_name(limits.centre, job.id, 1) if prepared else None
+    _write(session, who, [job], accepted, limits, name)
     if name is not None:
-        billing.register_run(session, run_name=name, job_id=job.id, attempt=1)
+        spec = run_spec(session, job, name, 1, accepted.flavour, accepted.environment.path, limits)
+        centre.request_run(session, spec, pool=accepted.flavour.pool)
+    _hold(session, [job], accepted.flavour, limits, name)
     return job
 
 
@@ -188,38 +189,32 @@ def _accept_array(session: Session, who: Principal, job_id: str, accepted: _Acce
     return parent
 
 
-def _write(session: Session, who: Principal, jobs: Sequence[Job], accepted: _Accepted, limits: JobLimits) -> None:
-    store.add_jobs(session, jobs)
-    _check_open(session, accepted.tenant_id, len(jobs), limits)
-    store.add_events(session, [moves.event(job, "accepted", at=accepted.at, by=who.name) for job in jobs])
-    if accepted.unmet:
-        store.add_after(session, jobs[0].id, accepted.request.after)
+def _write(session: Session, who: Principal, jobs: Sequence[Job], accepted: _Accepted, limits: JobLimits, name: str | None = None) -> None:
+    after = accepted.request.after if accepted.unmet else ()
+    open_before = submit_store.add_jobs(session, jobs, by=who.name, after=after, run_name=name)
+    if open_before + len(jobs) > limits.open_jobs:
+        raise TooManyJobs(open=open_before, limit=limits.open_jobs)
     for item in accepted.inputs:
         hub.pin(session, item.version_id, jobs[0].id)
-    after = {"name": jobs[0].name, "flavour": jobs[0].flavour, "jobs": len(jobs)}
-    identity.audit(session, who, "job.submit", kind="job", id=jobs[0].id, tenant_id=accepted.tenant_id, after=after)
+    about = {"name": jobs[0].name, "flavour": jobs[0].flavour, "jobs": len(jobs)}
+    identity.audit(session, who, "job.submit", kind="job", id=jobs[0].id, tenant_id=accepted.tenant_id, after=about)
 
 
-def _check_open(session: Session, tenant_id: str, new: int, limits: JobLimits) -> None:
-    open_now = store.count_open(session, tenant_id)
-    if open_now > limits.open_jobs:
-        raise TooManyJobs(open=open_now - new, limit=limits.open_jobs)
-
-
-def _hold(session: Session, jobs: Sequence[Job], flavour: Flavour, limits: JobLimits) -> None:
-    """Hold the money of jobs: last, because the balance is the row that others wait for."""
-    for job in jobs:
-        checkpoint = job.request.checkpoint
-        billing.hold_for_job(
-            session,
-            tenant_id=job.tenant_id,
-            person_id=job.person_id,
-            job_id=job.id,
-            job_name=job.name,
-            flavour=flavour,
-            cards=job.cards,
-            time_limit_s=job.request.time_limit_s,
-            checkpoint_signal=None if checkpoint is None else checkpoint.signal,
-            at=job.created_at,
-            hold_s=limits.hold_s,
-        )
+def _hold(session: Session, jobs: Sequence[Job], flavour: Flavour, limits: JobLimits, name: str | None = None) -> None:
+    """Hold the money of jobs that differ only in their index: last, because the balance is the row that others wait for."""
+    first = jobs[0]
+    checkpoint = first.request.checkpoint
+    billing.hold_for_jobs(
+        session,
+        [job.id for job in jobs],
+        tenant_id=first.tenant_id,
+        person_id=first.person_id,
+        job_name=first.name,
+        flavour=flavour,
+        cards=first.cards,
+        time_limit_s=first.request.time_limit_s,
+        checkpoint_signal=None if checkpoint is None else checkpoint.signal,
+        at=first.created_at,
+        hold_s=limits.hold_s,
+        run_name=name,
+    )
