@@ -179,6 +179,7 @@ def set_budget(
 def fen(text: str) -> int:
     """Read yuan such as 12.50 as fen."""
     whole, _, rest = text.replace(",", "").removeprefix("¥").partition(".")
-    if not whole.isdigit() or len(rest) > 2 or (rest and not rest.isdigit()):
+    digits = whole + rest
+    if not (whole and digits.isascii() and digits.isdigit()) or len(rest) > 2:
         raise Stop(f"{text} is not an amount of yuan such as 120 or 99.50.")
     return int(whole) * 100 + int(rest.ljust(2, "0"))

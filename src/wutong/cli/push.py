@@ -1,9 +1,9 @@
 """Pushing and pulling folders with a progress bar; `wutong data`, `wutong model` and `wutong code` share it."""
 
-import json
 import re
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,8 +62,8 @@ def commands(kind: RepoKind, word: str) -> typer.Typer:  # noqa: PLR0915 it defi
             return
         version = pushed.version
         show.out.print(
-            f"{show.cell(pushed.name)}@{version.number}  {version.file_count} files, {show.size(version.size_bytes)}; "
-            f"sent {pushed.sent_files} files, {show.size(pushed.sent_bytes)}"
+            f"{show.cell(pushed.name)}@{version.number}  {show.count(version.file_count, 'file')}, {show.size(version.size_bytes)}; "
+            f"sent {show.count(pushed.sent_files, 'file')}, {show.size(pushed.sent_bytes)}"
         )
 
     @app.command()
@@ -78,7 +78,7 @@ def commands(kind: RepoKind, word: str) -> typer.Typer:  # noqa: PLR0915 it defi
             with show.progress_bar() as bar:
                 task = bar.add_task(f"pull {show.cell(ref)}", total=version.size_bytes)
                 transfer.pull(centre, version, folder, progress=lambda done, total: bar.update(task, completed=done, total=total))
-        show.out.print(f"{version.file_count} files, {show.size(version.size_bytes)} in {show.cell(folder)}")
+        show.out.print(f"{show.count(version.file_count, 'file')}, {show.size(version.size_bytes)} in {show.cell(folder)}")
 
     @app.command("ls")
     def list_(
@@ -137,8 +137,17 @@ def delete(centre: Client, kind: RepoKind, ref: str) -> None:
         data.delete_repo(centre, data.get_repo(centre, kind, name).id)
 
 
+def told(value: Any) -> str:
+    """Say one part of a lineage: references and names rather than digests, which --json tells."""
+    if isinstance(value, list) and all(isinstance(item, dict) and "ref" in item for item in value):
+        return ", ".join(f"{item.get('kind', '')} {item['ref']}".strip() for item in value)
+    if isinstance(value, dict) and "name" in value:
+        return str(value["name"])
+    return shlex.join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def describe(version: Version) -> None:
     """Print the facts of a version, with its lineage."""
-    lineage = [(f"made by {name}", value if isinstance(value, str | int) else json.dumps(value)) for name, value in sorted(version.lineage.items())]
+    lineage = [(f"made by {name}".replace("_", " "), told(value)) for name, value in sorted(version.lineage.items())]
     facts = [("version", version.number), ("files", version.file_count), ("size", show.size(version.size_bytes)), ("digest", version.digest)]
     show.facts([*facts, ("note", version.note), ("created", version.created_at), *lineage])

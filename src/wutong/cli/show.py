@@ -86,9 +86,14 @@ def card_hours(seconds: float) -> str:
     return f"{seconds / 3600:,.2f} card-hours" if seconds >= 360 else f"{seconds:,.1f} card-seconds"
 
 
-def size(count: int) -> str:
+def count(number: int, noun: str) -> str:
+    """Write `1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def size(size_bytes: int) -> str:
     """Write bytes with a binary unit."""
-    value = float(count)
+    value = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
             return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"

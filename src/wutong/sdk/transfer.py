@@ -88,7 +88,7 @@ def pull(client: Client, version: Version, folder: Path, *, progress: Progress |
     """
     meter, fetched = _Meter(version.size_bytes, progress), 0
     for entry in data.list_files(client, version.id):
-        target = folder / _inside(entry.path)
+        target = _target(folder, entry.path)
         if target.is_file() and target.stat().st_size == entry.size_bytes and _digest(target) == entry.sha256:
             meter.add(entry.size_bytes)
             continue
@@ -243,12 +243,17 @@ def _append(client: Client, version: Version, entry: FileEntry, draft: Path, hav
             meter.add(len(piece))
 
 
-def _inside(path: str) -> PurePosixPath:
-    """Refuse a path that would leave the folder: the server checks too, but a client trusts nobody with its disk."""
+def _target(folder: Path, path: str) -> Path:
+    """Return where a file goes; refuse what would leave the folder: the server checks too, but a client trusts nobody with its disk."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path or not pure.parts:
         raise _invalid("path", f"The file name {path!r} would leave the folder and was not written.")
-    return pure
+    for above in list(pure.parents)[:-1]:
+        if (folder / above).is_symlink():
+            raise _invalid(
+                "path", f"{folder / above} is a symbolic link, so {path!r} was not written. Remove the link, or pull into an empty folder."
+            )
+    return folder / pure
 
 
 def _invalid(field: str, reason: str) -> Invalid:
