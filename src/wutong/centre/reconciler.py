@@ -7,11 +7,12 @@ then. A submission is noted (`unconfirmed`) before it leaves, so a crash at any 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy.exc import DataError, IntegrityError
 
 from wutong.centre.contact import Contact
-from wutong.centre.engines.protocol import Absent, Accepted, Engine, Refused, Sighting, Unknown
+from wutong.centre.engines.protocol import Absent, Accepted, Engine, Refused, RunSpec, Sighting, Unknown
 from wutong.centre.registry import Engines, ask
 from wutong.centre.runs import decisions, store
 from wutong.centre.runs.decisions import Act, Policy, Step, View
@@ -29,6 +30,17 @@ APPLY = 200
 
 Decide = Callable[[Run], Step | None]
 Answer = tuple[str, Decide]
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """An engine that takes many requests at a time; answers come in the order of what was asked, each what the single verb would say."""
+
+    def submit_many(self, specs: Sequence[RunSpec]) -> Sequence[Accepted | Refused | Unknown]:
+        """Take runs under their names."""
+
+    def forget_many(self, names: Sequence[str]) -> Sequence[Accepted | Absent | Unknown]:
+        """Drop ended runs."""
 
 
 class Reconciler:
@@ -92,6 +104,14 @@ class Reconciler:
         """Submit runs; after the first unclear answer the others are kept for later."""
         claimed, specs = self._claim(runs) if runs else ([], {})
         answers: list[Answer] = []
+        if isinstance(engine, Batches) and claimed:
+            said = ask(engine.submit_many, [spec_from_json(specs[run.name]) for run in claimed])
+            verdicts = [said] * len(claimed) if isinstance(said, Unknown) else said
+            unclear = next((verdict for verdict in verdicts if isinstance(verdict, Unknown)), None)
+            if unclear is not None:
+                log.warning("submissions unclear, will look before sending again", engine=engine.name, why=unclear.why)
+            self._apply([(run.name, self._submitted(verdict)) for run, verdict in zip(claimed, verdicts, strict=True)])
+            return
         while claimed:
             run = claimed.pop(0)
             answer = ask(lambda name=run.name: engine.submit(spec_from_json(specs[name])))  # type: ignore[misc]
@@ -149,14 +169,12 @@ class Reconciler:
         now = clock.now()
         with self._database.session() as session:
             metered = usage_store.final_restarts(session, [run.name for run in runs])
-        answers: list[Answer] = []
-        for run in runs:
-            if decisions.must_wait_for_meter(run, metered, now, self._policy):
-                answers.append((run.name, lambda row: Step(replace(row, due_at=now + decisions.METER_PAUSE))))
-                continue
-            answer = ask(engine.forget, run.name)
-            answers.append((run.name, self._forgotten(answer)))
-        self._apply(answers)
+        early = {run.name for run in runs if decisions.must_wait_for_meter(run, metered, now, self._policy)}
+        answers: list[Answer] = [(name, lambda row: Step(replace(row, due_at=now + decisions.METER_PAUSE))) for name in early]
+        ready = [run.name for run in runs if run.name not in early]
+        many = ask(engine.forget_many, ready) if isinstance(engine, Batches) and ready else [ask(engine.forget, name) for name in ready]
+        verdicts = [many] * len(ready) if isinstance(many, Unknown) else many
+        self._apply(answers + [(name, self._forgotten(verdict)) for name, verdict in zip(ready, verdicts, strict=True)])
 
     def _sweep(self, engine: Engine, contact: Contact) -> None:
         """Now and then look at live runs that the engine has not mentioned for long."""

@@ -25,6 +25,7 @@ from wutong.centre.engines.protocol import (
 
 _TIMEOUT_S = 15.0
 _KEPT = 8
+_SMALL = 64 * 1024
 
 
 class LocalEngine:
@@ -54,8 +55,19 @@ class LocalEngine:
             return Refused("The run's description contains something that is not text.")
         if size > wire.LARGEST_FRAME // 2:
             return Refused(f"The run's description takes {size} bytes, far too many; put data into files.")
-        verdict = self._verdict({"verb": "submit", "spec": wire.spec_to_json(spec)})
-        return Unknown("The agent answered a submission with 'absent'.") if isinstance(verdict, Absent) else verdict
+        return _submitted(self._verdict({"verb": "submit", "spec": wire.spec_to_json(spec)}))
+
+    def submit_many(self, specs: Sequence[RunSpec]) -> list[Accepted | Refused | Unknown]:
+        """Have the agent take many runs, with one sync of its disk for as many as arrive together. One that is odd in any way goes alone."""
+        plain = [_is_plain(spec) for spec in specs]
+        asks = [{"verb": "submit", "spec": wire.spec_to_json(spec)} for spec, easy in zip(specs, plain, strict=True) if easy]
+        answers = iter(self._verdicts(asks))
+        return [_submitted(next(answers)) if easy else self.submit(spec) for spec, easy in zip(specs, plain, strict=True)]
+
+    def forget_many(self, names: Sequence[str]) -> list[Accepted | Absent | Unknown]:
+        """Drop many ended runs' files and records."""
+        verdicts = self._verdicts([{"verb": "forget", "name": name} for name in names])
+        return [Unknown(verdict.sentence) if isinstance(verdict, Refused) else verdict for verdict in verdicts]
 
     def observe(self, names: Sequence[str]) -> Mapping[str, Sighting | Absent] | Unknown:
         """Look runs up by name."""
@@ -145,6 +157,24 @@ class LocalEngine:
                 error = problem
         return {"answer": "unknown", "why": f"The agent cannot be reached ({error})."}, b""
 
+    def _verdicts(self, asks: Sequence[dict[str, Any]], *, again: bool = True) -> list[Accepted | Refused | Absent | Unknown]:
+        """Send requests behind each other on one connection and return their answers; those that did not come are unknown."""
+        heads: list[dict[str, Any]] = []
+        lost = "The agent did not answer in time."
+        try:
+            with self._connection(self._timeout_s) as sock:
+                sock.sendall(b"".join(map(wire.pack, asks)))
+                data = bytearray()
+                while len(heads) < len(asks):
+                    heads.append(_receive(sock, data)[0])
+        except TimeoutError:
+            pass
+        except (OSError, wire.BadFrame) as problem:
+            if again:  # a kept connection may have died with an agent that is back already
+                return self._verdicts(asks, again=False)
+            lost = f"The agent cannot be reached ({problem})."
+        return [wire.verdict_from_json(head) for head in heads] + [Unknown(lost) for _ in asks[len(heads) :]]
+
     @contextlib.contextmanager
     def _connection(self, timeout_s: float) -> Iterator[socket.socket]:
         sock = self._take()
@@ -185,8 +215,20 @@ def connect(home: Path) -> socket.socket:
     return sock
 
 
-def _receive(sock: socket.socket) -> tuple[dict[str, Any], bytes]:
-    data = bytearray()
+def _submitted(verdict: Accepted | Refused | Absent | Unknown) -> Accepted | Refused | Unknown:
+    return Unknown("The agent answered a submission with 'absent'.") if isinstance(verdict, Absent) else verdict
+
+
+def _is_plain(spec: RunSpec) -> bool:
+    """Tell whether a run is small and can be written down."""
+    try:
+        return len(wire.pack({"verb": "submit", "spec": wire.spec_to_json(spec)})) <= _SMALL
+    except UnicodeEncodeError:
+        return False
+
+
+def _receive(sock: socket.socket, data: bytearray | None = None) -> tuple[dict[str, Any], bytes]:
+    data = bytearray() if data is None else data
     while (frame := wire.unpack(data)) is None:
         part = sock.recv(1024 * 1024)
         if not part:
