@@ -55,6 +55,13 @@ def forget_run(session: Session, name: str) -> None:
         store.want(session, name, clock.now(), forget=True)
 
 
+def forget_runs(session: Session, names: Sequence[str]) -> None:
+    """Let the engines drop the files of these runs, in one go. Those that have not ended, or that nobody knows, are passed over."""
+    ended = [run.name for run in store.lock(session, sorted(set(names))) if run.phase == RunPhase.ENDED and not run.forget]
+    if ended:
+        store.want_all(session, ended, clock.now(), forget=True)
+
+
 def get_run(session: Session, name: str) -> Run:
     """Return a run, or raise `NoSuchRun`."""
     run = find_run(session, name)

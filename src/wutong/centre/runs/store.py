@@ -125,7 +125,12 @@ def save(session: Session, steps: Sequence[Step], now: datetime) -> None:
 
 def want(session: Session, name: str, now: datetime, **wanted: Any) -> None:
     """Note what somebody wants of a run and make it due."""
-    session.execute(update(RunRow).where(RunRow.name == name).values(**wanted, due_at=now, version=RunRow.version + 1))
+    want_all(session, [name], now, **wanted)
+
+
+def want_all(session: Session, names: Sequence[str], now: datetime, **wanted: Any) -> None:
+    """Note what somebody wants of several runs and make them due."""
+    session.execute(update(RunRow).where(RunRow.name.in_(names)).values(**wanted, due_at=now, version=RunRow.version + 1))
     notify(session, RUNS)
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "bill_lines",
     "bill_rows",
     "close_job",
+    "close_jobs",
     "count_unrated",
     "estimate",
     "funds_changed",
@@ -79,6 +80,12 @@ def close_job(session: Session, job_id: str, *, at_once: bool = False) -> None:
     store.add_close(session, job_id)
     if at_once and not store.has_runs(session, job_id):
         settle(session, [job_id])
+    notify(session, CHANNEL)
+
+
+def close_jobs(session: Session, job_ids: Sequence[str]) -> None:
+    """Tell billing of several jobs that they will have no further attempt, in one go."""
+    store.add_closes(session, job_ids)
     notify(session, CHANNEL)
 
 

@@ -66,8 +66,13 @@ def add_run_end(session: Session, *, run_name: str, reason: str, our_fault: bool
 
 def add_close(session: Session, job_id: str) -> None:
     """Write down that a job will have no further attempt; nothing for one that billing does not know (the parent of an array)."""
+    add_closes(session, [job_id])
+
+
+def add_closes(session: Session, job_ids: Collection[str]) -> None:
+    """Write down of several jobs that they will have no further attempt."""
     now = literal(clock.now(), Moment())
-    job = select(BilledJobRow.job_id, now.label("at"), now.label("look_at")).where(BilledJobRow.job_id == job_id)
+    job = select(BilledJobRow.job_id, now.label("at"), now.label("look_at")).where(BilledJobRow.job_id.in_(job_ids))
     session.execute(insert(JobCloseRow).from_select(["job_id", "at", "look_at"], job).on_conflict_do_nothing())
 
 

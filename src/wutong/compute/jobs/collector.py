@@ -70,10 +70,10 @@ class Collector:
     def _finish_bare(self, session: Session, jobs: list[Job]) -> None:
         """End the jobs that left no files, in one transaction."""
         locked = store.lock_jobs(session, [job.id for job in jobs])
-        for job in jobs:
-            now = locked[job.id]
-            if now.state is JobState.FINISHING and now.attempt == job.attempt:
-                _end(session, now, {})
+        same = [now for job in jobs if (now := locked[job.id]).state is JobState.FINISHING and now.attempt == job.attempt]
+        apart = moves.end_many(session, [(job, job.outcome or JobState.SUCCEEDED, job.reason or Cause.COMPLETED) for job in same])
+        for job in apart:
+            _end(session, job, {})
 
     def _finish_with_outputs(self, job: Job, folder: Path) -> None:
         metrics = read_metrics(folder)
@@ -116,10 +116,9 @@ class Collector:
         kept = [attempt for attempt in attempts if self._keep(attempt, runs.get(attempt.run_name))]
         if kept:
             with self._database.session() as session:
-                for attempt in kept:
-                    store.update_attempt(session, attempt.run_name, {"log_kept_at": clock.now()})
-                    if attempt.run_name in runs:
-                        centre.forget_run(session, attempt.run_name)
+                names = [attempt.run_name for attempt in kept]
+                store.update_attempts(session, names, {"log_kept_at": clock.now()})
+                centre.forget_runs(session, [name for name in names if name in runs])
         return bool(kept)
 
     def _keep(self, attempt: Attempt, run: Run | None) -> bool:

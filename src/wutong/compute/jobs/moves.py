@@ -1,6 +1,6 @@
 """The one place that moves a job: checks the table of moves, guards the update, writes the history, and carries an end to all it concerns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,27 @@ def end(
     if follow and ended.parent_id is not None:
         follow_array(session, ended.parent_id)
     return ended
+
+
+def end_many(session: Session, ends: Sequence[tuple[Job, JobState, Cause]]) -> list[Job]:
+    """Bring locked jobs to their ends together, as `end` would, where that concerns nothing but themselves; returns the others, left alone."""
+    waited_for = store.waited_for(session, [job.id for job, _, _ in ends])
+    alone = [(job, to, cause) for job, to, cause in ends if not (job.inputs or job.parent_id or job.array_size or job.id in waited_for)]
+    now = clock.now()
+    ended: list[tuple[Job, dict[str, Any]]] = []
+    for job, to, cause in alone:
+        if to not in MOVES[job.state]:
+            raise NotMovable(id=job.id, state=job.state, to=to)
+        values: dict[str, Any] = {"state": to, "wait_reason": None, "detail": job.detail, "reason": cause, "ended_at": now, "outcome": None}
+        ended.append((job, values))
+    if ended:
+        if store.update_jobs(session, ended) != len(ended):
+            raise NotMovable(id=ended[0][0].id, state="no longer as it was", to=ended[0][1]["state"])
+        store.add_events(session, [event(replace(job, **values), values["state"], at=now, detail=job.detail) for job, values in ended])
+        billing.close_jobs(session, [job.id for job, _ in ended])
+        notify(session, CHANNEL)
+    done = {job.id for job, _ in ended}
+    return [job for job, _, _ in ends if job.id not in done]
 
 
 def follow_array(session: Session, parent_id: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, or_, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from wutong.centre.rules import EndReason, StopWhy
@@ -72,6 +72,17 @@ def update_job(session: Session, job: Job, values: Mapping[str, Any]) -> bool:
     return bool(session.execute(guarded).rowcount == 1)  # type: ignore[attr-defined]
 
 
+def update_jobs(session: Session, changes: Sequence[tuple[Job, Mapping[str, Any]]]) -> int:
+    """Change jobs, the same columns of each, as `update_job` does; returns how many still stood where we saw them."""
+    guard = (JOB.c.id == bindparam("b_id"), JOB.c.state == bindparam("b_state"), JOB.c.attempt == bindparam("b_attempt"))
+    change = update(JOB).where(*guard).values({name: bindparam(f"v_{name}") for name in changes[0][1]})
+    rows = [
+        {"b_id": job.id, "b_state": job.state, "b_attempt": job.attempt, **{f"v_{name}": value for name, value in values.items()}}
+        for job, values in changes
+    ]
+    return int(session.connection().execute(change, rows).rowcount)
+
+
 def list_jobs(session: Session, tenant_id: str | None, filters: JobFilters, page: PageRequest) -> list[Job]:
     """Return `limit` + 1 jobs, newest first; children of arrays only when their parent is asked for, by index."""
     query = select(JOB)
@@ -134,6 +145,11 @@ def waiting_on(session: Session, job_id: str) -> list[str]:
     return list(session.scalars(query.order_by(JOB.c.id)))
 
 
+def waited_for(session: Session, ids: Sequence[str]) -> set[str]:
+    """Return those of these jobs that any other was to wait for."""
+    return set(session.scalars(select(AFTER.c.after_id).where(AFTER.c.after_id.in_(ids))))
+
+
 def unmet(session: Session, job_id: str) -> int:
     """Count the jobs this one waits for that have not succeeded."""
     query = select(func.count()).select_from(AFTER).join(JOB, JOB.c.id == AFTER.c.after_id)
@@ -149,6 +165,11 @@ def add_attempts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 def update_attempt(session: Session, run_name: str, values: Mapping[str, Any]) -> None:
     """Change an attempt."""
     session.execute(update(ATTEMPT).where(ATTEMPT.c.run_name == run_name).values(**values))
+
+
+def update_attempts(session: Session, names: Sequence[str], values: Mapping[str, Any]) -> None:
+    """Change several attempts alike."""
+    session.execute(update(ATTEMPT).where(ATTEMPT.c.run_name.in_(names)).values(**values))
 
 
 def attempts_of(session: Session, job_id: str) -> list[Attempt]:
