@@ -78,8 +78,9 @@ def settle(database: Database, writer: int, number: int, *, hot: bool) -> int:
     with database.session() as session:
         if number == 0:
             ledger.place_hold(session, tenant_id=tenant(writer, number, hot=hot), key=key, amount=10**6, cause_kind="job", cause_id=key)
-        for each in range(BATCH):
-            capture(session, key, f"usage:{key}:{number}:{each}")
+        moment = clock.now()
+        usages = [ledger.Usage(key, f"usage:{key}:{number}:{each}", 4, moment, "Usage", "job", key) for each in range(BATCH)]
+        ledger.capture_many(session, usages)
     return BATCH
 
 
