@@ -25,7 +25,8 @@ def run(centre):
 _JOB = """INSERT INTO compute_job (id, tenant_id, person_id, name, state, detail, request, flavour, pool, cards, inputs, attempt, tries_used, free_used,
     setbacks, next_at, metrics, labels, created_at) VALUES (:id, :tenant_id, :person_id, 'x', 'running', '', '{"name": "x", "command": "true",
     "flavour": "cpu.1"}', 'cpu.1', 'local', 1, '[]', 1, 0, 0, 0, :at, '{}', '{}', :at)"""
-_ATTEMPT = """INSERT INTO compute_attempt (run_name, job_id, number, detail, restart, ours, requested_at) VALUES (:name, :id, 1, '', 0, false, :at)"""
+_ATTEMPT = """INSERT INTO compute_attempt (run_name, job_id, number, detail, restart, ours, requested_at)
+    VALUES (:name, :id, 1, '', 0, false, :at)"""
 
 
 def asks(centre, token, method, path, **more):

@@ -106,7 +106,7 @@ def authenticate(session: Session, secret: str, *, address: str = "", tenant_hin
 
 
 def job_principal(session: Session, claims: JobClaims, *, address: str = "") -> Principal:
-    """Return who a job's token acts for: its person, in its tenant, allowed no more than a job needs. The caller has seen that the run lives."""
+    """Return who a job's token acts for: its person in its tenant, allowed what a job needs. The caller has seen that the run lives."""
     found = access_store.find_member(session, claims.person_id, claims.tenant_id)
     if found is None:
         raise Unauthenticated

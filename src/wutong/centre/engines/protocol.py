@@ -93,7 +93,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """An absolute fact: `seconds` of wall time that run `name`, start `restart`, held `slots` accelerators inside the window that began at `window_start`.
+    """An absolute fact: `seconds` that run `name`, start `restart`, held `slots` accelerators inside the window that began at `window_start`.
 
     Repeating a record changes nothing. `seconds` of one (name, restart, window_start) never falls; `final` marks the last window of a start.
     """
