@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import settings
@@ -61,6 +61,7 @@ class Settling(RuleBasedStateMachine):
         self.faults: set[str] = set()
         self.late: dict[str, dict[tuple[int, int], int]] = {}
         self.attempts: dict[str, int] = {}
+        self.created: dict[str, datetime] = {}
         self.closed: set[str] = set()
         self.ended: set[str] = set()
         self.journal: set[tuple] = set()
@@ -100,6 +101,7 @@ class Settling(RuleBasedStateMachine):
                 world.start(session, job, number, tenant_id=TENANTS[job], limit_s=limit_s)
         except InsufficientFunds:
             return
+        self.created.setdefault(job, clock.now())
         self.attempts[job] = number
         self.totals[run] = self.late.pop(run, {})
 
@@ -163,8 +165,10 @@ class Settling(RuleBasedStateMachine):
                 billing.close_job(session, job)
             self.closed.add(job)
 
-    def price_of(self, window: int) -> int:
-        at = self.origin + world.minutes(window)
+    def price_of(self, job: str, window: int) -> int:
+        """A window that began before its job was there has the price of that moment, or of the window's end."""
+        begins = self.origin + world.minutes(window)
+        at = max(begins, min(self.created[job], begins + world.minutes(1)))
         return [price for begins, price in self.prices if begins <= at][-1]
 
     def check_all(self) -> None:
@@ -198,7 +202,7 @@ class Settling(RuleBasedStateMachine):
             carried = sum(line.card_ms - line.money_ms - 1000 * line.package_seconds for line in lines)
             assert 0 <= carried < 1000
         else:
-            assert fen == sum(self.price_of(window) * ms for (_, window), ms in totals.items()) // 3_600_000
+            assert fen == sum(self.price_of(job, window) * ms for (_, window), ms in totals.items()) // 3_600_000
 
 
 @pytest.mark.timeout(900)
