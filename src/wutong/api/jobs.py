@@ -25,6 +25,8 @@ router = Router(tag="jobs")
 Reads = Annotated[Principal, needs(Permission.JOB_READ)]
 Submits = Annotated[Principal, needs(Permission.JOB_SUBMIT)]
 
+_NOT_YET = (JobState.WAITING, JobState.QUEUED)
+
 
 @router.post("/jobs", status_code=201)
 async def submit_job(
@@ -38,7 +40,8 @@ async def submit_job(
 
     def submit(tx: Session, who: Principal) -> wire.Job:
         job = service.submit_job(tx, who, request, limits=limits, idempotency_key=idempotency_key)
-        return told(tx, [job])[0]
+        untried = job.state in _NOT_YET and job.attempt <= 1 and job.started_at is None
+        return _told(job, None, None) if untried else told(tx, [job])[0]  # only a repeated key finds one that may have cost something
 
     return await asking.ask(submit, Permission.JOB_SUBMIT)
 

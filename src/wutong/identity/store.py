@@ -13,6 +13,8 @@ from wutong.identity.roles import CentreRole, Role
 from wutong.identity.tables import AuditRow, CentreRoleRow, InvitationRow, MembershipRow, PersonRow, TenantRow
 from wutong.kit.paging import Page, PageRequest, cut
 
+_ADD_AUDIT = AuditRow.__table__.insert()  # type: ignore[attr-defined]
+
 
 def add_tenant(session: Session, row: dict[str, Any]) -> bool:
     """Insert a tenant; False when its credit code is taken."""
@@ -165,7 +167,7 @@ def list_invitations(session: Session, tenant_id: str, page: PageRequest, now: d
 
 def add_audit(session: Session, row: dict[str, Any]) -> None:
     """Append to the trail."""
-    session.execute(AuditRow.__table__.insert().values(row))  # type: ignore[attr-defined]
+    session.execute(_ADD_AUDIT, row)
 
 
 def list_audit(session: Session, page: PageRequest, filters: AuditFilters) -> Page[AuditEntry]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, bindparam, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,11 @@ from wutong.compute.environments.rules import CENTRE, Environment, EnvironmentSt
 from wutong.compute.environments.tables import EnvironmentRow
 
 ENVIRONMENT: Any = EnvironmentRow.__table__
+
+
+_OWN = ENVIRONMENT.c.tenant_id.in_([bindparam("tenant"), bindparam("centre")])
+_FIND = select(ENVIRONMENT).where(_OWN, ENVIRONMENT.c.name == bindparam("name"))
+_FIND = _FIND.order_by(ENVIRONMENT.c.tenant_id == bindparam("centre"), ENVIRONMENT.c.registered_at.desc()).limit(1)
 
 
 def to_environment(row: RowMapping) -> Environment:
@@ -27,8 +32,7 @@ def add(session: Session, row: Mapping[str, Any]) -> bool:
 
 def find(session: Session, tenant_id: str, name: str) -> Environment | None:
     """Return the newest version of a name: the tenant's own before the centre's."""
-    query = select(ENVIRONMENT).where(ENVIRONMENT.c.tenant_id.in_([tenant_id, CENTRE]), ENVIRONMENT.c.name == name)
-    row = session.execute(query.order_by((ENVIRONMENT.c.tenant_id == CENTRE), ENVIRONMENT.c.registered_at.desc()).limit(1)).mappings().first()
+    row = session.execute(_FIND, {"tenant": tenant_id, "centre": CENTRE, "name": name}).mappings().first()
     return None if row is None else to_environment(row)
 
 
