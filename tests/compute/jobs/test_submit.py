@@ -171,6 +171,7 @@ def test_a_running_job_is_stopped_and_ends_cancelled_without_another_try(world, 
     world.advance(1)
     world.cancel(owner, job)
     world.advance(5)
+    world.advance(5)
     assert world.job(job).state is JobState.CANCELLED
     assert [event.what for event in world.history(job)].count("cancel_asked") == 1
 
