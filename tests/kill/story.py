@@ -85,13 +85,16 @@ def submit_all(centre: TrialCentre, jobs: list[Wanted], *, seconds: float, patie
 
 
 def kill_often(centre: TrialCentre, count: int, chance: random.Random) -> dict[str, int]:
-    """Kill processes of the centre at random moments until as many have died as were asked for; returns how many of each."""
-    killed = dict.fromkeys(VICTIMS, 0)
-    while sum(killed.values()) < count:
+    """Kill processes of the centre at random moments, each kind as often; one that is still down is waited for. Returns how many of each."""
+    names = [VICTIMS[number % len(VICTIMS)] for number in range(count)]
+    chance.shuffle(names)
+    for name in names:
         time.sleep(chance.expovariate(1 / 0.7))
-        name = chance.choice(VICTIMS)
-        killed[name] += centre.kill(name)
-    return killed
+        patience = time.monotonic() + 60
+        while not centre.kill(name):
+            assert time.monotonic() < patience, f"{name} did not come back within a minute"
+            time.sleep(0.1)
+    return {name: names.count(name) for name in VICTIMS}
 
 
 def await_ended(centre: TrialCentre, jobs: list[Wanted], *, patience_s: float) -> dict[str, dict]:
