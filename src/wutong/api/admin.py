@@ -25,6 +25,7 @@ from wutong.sdk import catalogue as catalogue_wire
 from wutong.sdk import data as data_wire
 from wutong.sdk import jobs as job_wire
 from wutong.sdk import money as money_wire
+from wutong.sdk import orders as order_wire
 from wutong.sdk.wire import Listed
 
 router = Router(tag="centre", prefix="/admin")
@@ -64,8 +65,8 @@ def set_price(tx: Tx, who: Operates, body: money_wire.PriceRequest) -> Price:
     return catalogue.set_price(tx, who, body.flavour, body.fen_per_card_hour, body.valid_from)
 
 
-@router.post("/offers", status_code=201, response_model=money_wire.Offer)
-def offer_package(tx: Tx, who: Operates, body: money_wire.OfferRequest) -> PackageOffer:
+@router.post("/offers", status_code=201, response_model=order_wire.Offer)
+def offer_package(tx: Tx, who: Operates, body: order_wire.OfferRequest) -> PackageOffer:
     """Put a package of card-hours on sale."""
     return catalogue.offer_package(tx, who, **body.model_dump())
 
@@ -76,8 +77,8 @@ def end_offer(tx: Tx, who: Operates, name: str) -> None:
     catalogue.end_offer(tx, who, name)
 
 
-@router.put("/pools/{pool}/reservation-terms", response_model=money_wire.ReservationTerms)
-def set_reservation_terms(tx: Tx, who: Operates, pool: str, body: money_wire.ReservationTermsRequest) -> object:
+@router.put("/pools/{pool}/reservation-terms", response_model=order_wire.ReservationTerms)
+def set_reservation_terms(tx: Tx, who: Operates, pool: str, body: order_wire.ReservationTermsRequest) -> object:
     """Offer a pool for reservation by the day."""
     return orders.set_reservation_terms(tx, who, pool=pool, fen_per_card_day=body.fen_per_card_day, share_permille=body.share_permille)
 

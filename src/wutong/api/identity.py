@@ -26,6 +26,7 @@ from wutong.identity.rules import (
 )
 from wutong.kit.paging import Page
 from wutong.sdk import identity as wire
+from wutong.sdk import tenants as tenant_wire
 from wutong.sdk.wire import Listed
 
 router = Router(tag="identity")
@@ -179,7 +180,7 @@ def _register(asking: Caller, body: wire.Registration) -> wire.Registered:
     fields = body.model_dump(exclude={"password"})
     with asking.context.database.session() as session:
         tenant, person = service.register_tenant(session, **fields, password_hash=password_hash, address=asking.address)
-    return wire.Registered(tenant=wire.Tenant.model_validate(tenant), person_id=person.id)
+    return wire.Registered(tenant=tenant_wire.Tenant.model_validate(tenant), person_id=person.id)
 
 
 def _sign_in(asking: Caller, body: wire.SignIn) -> wire.Opened:

@@ -129,6 +129,7 @@ def _told(job: Job, money: JobMoney | None, exit_code: int | None) -> wire.Job:
     request = job.request
     return wire.Job.model_construct(
         id=job.id,
+        tenant_id=job.tenant_id,
         name=job.name,
         state=wire.JobState(job.state.value),
         reason=str(job.reason or job.wait_reason or "") or None,

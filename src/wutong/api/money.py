@@ -28,6 +28,7 @@ from wutong.ledger import service as ledger
 from wutong.ledger.rules import Balance, StatementLine
 from wutong.sdk import jobs as job_wire
 from wutong.sdk import money as wire
+from wutong.sdk import orders as order_wire
 from wutong.sdk.wire import Listed
 
 router = Router(tag="money")
@@ -101,43 +102,43 @@ def list_usage(tx: Tx, who: Reads, job_id: str, run_name: Annotated[str, Query(m
     return Page(list(centre.list_run_usage(tx, run_name)))
 
 
-@router.get("/offers", response_model=Listed[wire.Offer])
+@router.get("/offers", response_model=Listed[order_wire.Offer])
 def list_offers(tx: Tx, who: Annotated[Principal, needs()]) -> Page[object]:  # noqa: ARG001 - signed in is enough
     """List the packages of card-hours on sale."""
     return Page(list(catalogue.list_offers(tx)))
 
 
-@router.get("/orders", response_model=Listed[wire.Order])
+@router.get("/orders", response_model=Listed[order_wire.Order])
 def list_orders(tx: Tx, who: Reads, page: Paging) -> Page[Order]:
     """List what the organisation bought, newest first."""
     return orders.list_orders(tx, who, page)
 
 
-@router.get("/orders/{order_id}", response_model=wire.Order)
+@router.get("/orders/{order_id}", response_model=order_wire.Order)
 def get_order(tx: Tx, who: Reads, order_id: str) -> Order:
     """Read one order."""
     return orders.get_order(tx, who, order_id)
 
 
-@router.post("/orders/packages", status_code=201, response_model=wire.Order)
-def buy_package(tx: Tx, who: Spends, body: wire.PackageOrder, key: Key = None) -> Order:
+@router.post("/orders/packages", status_code=201, response_model=order_wire.Order)
+def buy_package(tx: Tx, who: Spends, body: order_wire.PackageOrder, key: Key = None) -> Order:
     """Buy a package of card-hours out of the organisation's free cash."""
     return orders.buy_package(tx, who, body.offer_id, key=key)
 
 
-@router.post("/orders/reservations", status_code=201, response_model=wire.Order)
-def reserve(tx: Tx, who: Spends, body: wire.ReservationOrder, key: Key = None) -> Order:
+@router.post("/orders/reservations", status_code=201, response_model=order_wire.Order)
+def reserve(tx: Tx, who: Spends, body: order_wire.ReservationOrder, key: Key = None) -> Order:
     """Reserve cards of a pool for whole days, from tomorrow on."""
     return orders.reserve(tx, who, pool=body.pool, cards=body.cards, first_day=body.first_day, last_day=body.last_day, key=key)
 
 
-@router.post("/orders/{order_id}/cancel", response_model=wire.Order)
+@router.post("/orders/{order_id}/cancel", response_model=order_wire.Order)
 def cancel_order(tx: Tx, who: Spends, order_id: str) -> Order:
     """Cancel a reservation before its first day; its whole price comes back."""
     return orders.cancel_order(tx, who, order_id)
 
 
-@router.get("/reservation-terms", response_model=Listed[wire.ReservationTerms])
+@router.get("/reservation-terms", response_model=Listed[order_wire.ReservationTerms])
 def list_reservation_terms(tx: Tx, who: Annotated[Principal, needs()]) -> Page[object]:  # noqa: ARG001 - signed in is enough
     """List what reserving costs, by pool."""
     return Page(list(orders.list_reservation_terms(tx)))

@@ -10,7 +10,7 @@ from wutong.identity import service
 from wutong.identity.rules import CentreRole, Permission, Principal, Tenant, TenantState, require_tenant
 from wutong.kit.errors import NotFound
 from wutong.kit.paging import Page
-from wutong.sdk import identity as wire
+from wutong.sdk import tenants as wire
 from wutong.sdk.wire import Listed
 
 router = Router(tag="tenants")
@@ -53,5 +53,6 @@ def grant_centre_role(tx: Tx, who: Annotated[Principal, needs(Permission.CENTRE_
 
 @router.delete("/admin/roles/{person_id}/{role}", status_code=204)
 def revoke_centre_role(tx: Tx, who: Annotated[Principal, needs(Permission.CENTRE_OPERATE)], person_id: str, role: CentreRole) -> None:
-    """Take a role of the centre from a person."""
-    service.revoke_centre_role(tx, who, person_id, role)
+    """Take a role of the centre from a person, who is named by id or e-mail."""
+    named = service.find_person(tx, person_id) if "@" in person_id else None
+    service.revoke_centre_role(tx, who, named.id if named else person_id, role)

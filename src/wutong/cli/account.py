@@ -14,6 +14,7 @@ from wutong.cli.config import Config
 from wutong.cli.show import Stop
 from wutong.sdk import catalogue, identity
 from wutong.sdk.client import Client
+from wutong.sdk.identity import RoleName
 
 tokens = typer.Typer(help="API tokens for programs.", no_args_is_help=True)
 members = typer.Typer(help="People of your organisation.", no_args_is_help=True)
@@ -176,6 +177,40 @@ def invite(
         show.as_json(made)
     else:
         show.out.print(f"{made.secret}\n[dim]Valid until {show.cell(made.invitation.expires_at)}.[/dim]")
+
+
+@members.command("role")
+def change_role(
+    person: Annotated[str, typer.Argument(help="Id or e-mail address of the member.")],
+    role: Annotated[RoleName, typer.Argument(help="What the member becomes.")],
+    as_json: Json = False,
+) -> None:
+    """Give a member another role. Only owners make and unmake owners."""
+    with client() as centre:
+        changed = identity.change_role(centre, member_id(centre, person), role)
+    if as_json:
+        show.as_json(changed)
+    else:
+        show.out.print(f"{show.cell(changed.name)} is {changed.role} now.")
+
+
+@members.command("remove")
+def remove_member(person: Annotated[str, typer.Argument(help="Id or e-mail address of the member.")], yes: Yes = False) -> None:
+    """Take a member out of your organisation, or leave it yourself."""
+    show.confirm(f"Take {person} out of your organisation?", yes=yes)
+    with client() as centre:
+        identity.remove_member(centre, member_id(centre, person))
+    show.out.print(f"{show.cell(person)} is no member any more.")
+
+
+def member_id(centre: Client, person: str) -> str:
+    """Return the id of a member named by id or e-mail address."""
+    if "@" not in person:
+        return person
+    found = next((m.person_id for m in identity.list_members(centre) if m.email.lower() == person.strip().lower()), None)
+    if found is None:
+        raise Stop(f"There is no member with the address {person}. `wutong member ls` lists them.")
+    return found
 
 
 @secrets.command("ls")

@@ -1,17 +1,23 @@
-"""`wutong admin`: what the centre's own people do."""
+"""`wutong admin`: what the centre's own people do with money and packages, and what they look at."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from wutong.cli import show
-from wutong.cli.common import Json, Yes, client
+from wutong.cli import operate, show
+from wutong.cli.common import Json, Yes, checked, client
+from wutong.cli.job import ran
 from wutong.cli.money import fen
 from wutong.cli.show import yuan
-from wutong.sdk import admin, identity
+from wutong.sdk import admin, identity, orders, tenants
+from wutong.sdk.jobs import JobState
 
 app = typer.Typer(help="What the centre's own people do.", no_args_is_help=True)
+offers = typer.Typer(help="Packages of card-hours on sale.", no_args_is_help=True)
+
+app.add_typer(offers, name="offer")
+operate.add(app)
 
 
 @app.command()
@@ -33,13 +39,32 @@ def topup(
 
 
 @app.command()
-def tenants(
+def refund(
+    tenant: Annotated[str, typer.Argument(help="Id of the tenant.")],
+    amount: Annotated[str, typer.Argument(help="Yuan that were paid back; at most what is free.")],
+    reference: Annotated[str, typer.Option(help="The bank's reference; each counts once.")],
+    memo: Annotated[str, typer.Option(help="What it is for.")] = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Record free cash paid back to a tenant's bank account."""
+    show.confirm(f"Take {yuan(fen(amount))} from {tenant} as paid back, reference {reference}?", yes=yes)
+    with client() as centre:
+        made = admin.refund(centre, tenant_id=tenant, amount_fen=fen(amount), reference=reference, memo=memo)
+    if as_json:
+        show.as_json(made)
+    else:
+        show.out.print(f"{yuan(made.amount_fen)} recorded as paid back to {show.cell(made.tenant_id)}.")
+
+
+@app.command("tenants")
+def list_tenants(
     search: Annotated[str, typer.Option(help="Part of a name, a credit code, or an id.")] = "",
     as_json: Json = False,
 ) -> None:
     """List tenants."""
     with client() as centre:
-        found = list(identity.list_tenants(centre, search))
+        found = list(tenants.list_tenants(centre, search))
     if as_json:
         show.as_json(found)
         return
@@ -61,6 +86,68 @@ def price(
         show.as_json(made)
     else:
         show.out.print(f"A card-hour of {show.cell(made.flavour)} costs {yuan(made.fen_per_card_hour)} from {show.cell(made.valid_from)}.")
+
+
+@offers.command("add")
+def add_offer(
+    name: Annotated[str, typer.Argument(help="Name of the package; one that was used is never used again.")],
+    amount: Annotated[str, typer.Argument(help="Yuan for all of it.")],
+    accelerator: Annotated[str, typer.Option(help="Accelerator its hours are for; `wutong admin pools` names them.")],
+    card_hours: Annotated[int, typer.Option(help="Card-hours it brings.")],
+    days: Annotated[int, typer.Option(help="Days from the purchase in which to use them.")],
+    as_json: Json = False,
+) -> None:
+    """Put a package of card-hours on sale."""
+    fields = {"name": name, "accelerator": accelerator, "card_hours": card_hours, "price_fen": fen(amount), "validity_days": days}
+    with client() as centre:
+        made = admin.offer_package(centre, checked(orders.OfferRequest, fields))
+    if as_json:
+        show.as_json(made)
+    else:
+        show.out.print(f"{show.cell(made.name)} is on sale: {made.card_hours} card-hours for {yuan(made.price_fen)}.")
+
+
+@offers.command("end")
+def end_offer(name: Annotated[str, typer.Argument(help="Name of the package.")], yes: Yes = False) -> None:
+    """Take a package off sale for good. What was bought stays valid."""
+    show.confirm(f"Take {name} off sale? Its name cannot be used again.", yes=yes)
+    with client() as centre:
+        admin.end_offer(centre, name)
+    show.out.print(f"{show.cell(name)} is off sale.")
+
+
+@app.command()
+def terms(
+    pool: Annotated[str, typer.Argument(help="Pool.")],
+    amount: Annotated[str, typer.Argument(help="Yuan for a card and day.")],
+    share: Annotated[int, typer.Option(help="Percent of the pool's cards that may be reserved; 0 ends it.", min=0, max=100)],
+    as_json: Json = False,
+) -> None:
+    """Offer a pool's cards for reservation by the day."""
+    body = checked(orders.ReservationTermsRequest, {"fen_per_card_day": fen(amount), "share_permille": share * 10})
+    with client() as centre:
+        made = admin.set_reservation_terms(centre, pool, body)
+    if as_json:
+        show.as_json(made)
+    else:
+        show.out.print(f"Up to {share} % of {show.cell(made.pool)} can be reserved, for {yuan(made.fen_per_card_day)} a card and day.")
+
+
+@app.command()
+def jobs(
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    most: Annotated[int, typer.Option("--limit", "-n", help="How many at most, newest first.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """List the jobs of all tenants, newest first."""
+    with client() as centre:
+        found = list(admin.list_all_jobs(centre, state=state, most=most))
+    if as_json:
+        show.as_json(found)
+        return
+    columns = ("ID", "TENANT", "NAME", "STATE", "WHY", "FLAVOUR", ">TIME", ">COST", "SUBMITTED")
+    rows = [(j.id, j.tenant_id, j.name, j.state, j.reason or "", j.flavour, ran(j), yuan(j.charged_fen), j.created_at) for j in found]
+    show.table(columns, rows, empty="No jobs yet.")
 
 
 @app.command()

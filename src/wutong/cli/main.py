@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wutong.cli import account, admin, catalogue, job, local, money, push, show
+from wutong.cli import account, admin, catalogue, job, local, money, orders, push, show, storage
 from wutong.cli.show import Stop
 from wutong.sdk.data import RepoKind
 from wutong.sdk.errors import ApiError
@@ -28,12 +28,16 @@ app.command()(money.balance)
 app.command()(money.topup)
 app.command()(money.bill)
 app.command()(money.statement)
+app.command()(money.notices)
+app.command()(storage.storage)
 app.add_typer(job.app, name="job")
-app.add_typer(push.commands(RepoKind.DATASET, "data set"), name="data")
+data = push.commands(RepoKind.DATASET, "data set")
+data.command()(storage.uploads)
+app.add_typer(data, name="data")
 app.add_typer(push.commands(RepoKind.MODEL, "model"), name="model")
 app.add_typer(push.commands(RepoKind.CODE, "code version"), name="code")
 app.add_typer(catalogue.environments, name="env")
-app.add_typer(money.orders, name="order")
+app.add_typer(orders.app, name="order")
 app.add_typer(money.budgets, name="budget")
 app.add_typer(account.tokens, name="token")
 app.add_typer(account.members, name="member")

@@ -1,22 +1,20 @@
-"""`wutong balance`, `bill`, `statement`, `order`, `budget`: what one has, what it was spent on, what can be bought."""
+"""`wutong balance`, `bill`, `statement`, `notices`, `budget`: what one has, what it was spent on, and how much it may be."""
 
 import csv
 import sys
-import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated
 
 import typer
 
 from wutong.cli import show
-from wutong.cli.common import Json, Yes, client
+from wutong.cli.common import Json, client
 from wutong.cli.show import Stop, card_hours, yuan
 from wutong.sdk import money
 
 CHINA = timezone(timedelta(hours=8))
 """Bills are made by calendar months of the centre, which are China's."""
 
-orders = typer.Typer(help="Buy packages of card-hours, reserve cards, see what was bought.", no_args_is_help=True)
 budgets = typer.Typer(help="Monthly limits for the organisation and for people.", no_args_is_help=True)
 
 Month = Annotated[str | None, typer.Option(help="Month such as 2026-11; the present one by default.")]
@@ -113,44 +111,17 @@ def statement(
     show.table(("WHEN", "KIND", ">AMOUNT", ">BALANCE", "WHAT", "CAUSE"), rows, empty="No movements yet.")
 
 
-@orders.command("ls")
-def list_orders(as_json: Json = False) -> None:
-    """List what was bought."""
+def notices(
+    most: Annotated[int, typer.Option("--limit", "-n", help="How many at most, newest first.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Show warnings about money: little left, jobs that had to stop, limits reached."""
     with client() as centre:
-        found = list(money.list_orders(centre))
+        found = list(money.list_notices(centre, most=most))
     if as_json:
         show.as_json(found)
         return
-    rows = [(o.id, o.name, o.kind, o.state, card_hours(o.card_seconds), yuan(o.amount_fen), o.valid_until) for o in found]
-    show.table(("ID", "WHAT", "KIND", "STATE", ">BRINGS", ">AMOUNT", "UNTIL"), rows, empty="Nothing bought yet.")
-
-
-@orders.command()
-def offers(as_json: Json = False) -> None:
-    """List the packages on sale."""
-    with client() as centre:
-        found = money.list_offers(centre)
-    if as_json:
-        show.as_json(found)
-        return
-    rows = [(o.name, o.accelerator, o.card_hours, o.validity_days, yuan(o.price_fen)) for o in found]
-    show.table(("PACKAGE", "FOR", ">CARD-HOURS", ">DAYS VALID", ">PRICE"), rows, empty="No packages are on sale.")
-
-
-@orders.command()
-def buy(name: Annotated[str, typer.Argument(help="Name of the package.")], yes: Yes = False, as_json: Json = False) -> None:
-    """Buy a package of card-hours from your balance."""
-    with client() as centre:
-        offer = next((o for o in money.list_offers(centre) if name in (o.name, o.id)), None)
-        if offer is None:
-            raise Stop(f"There is no package {name}. `wutong order offers` lists those on sale.")
-        question = f"Buy {offer.name}: {offer.card_hours} card-hours for {yuan(offer.price_fen)}, to be used within {offer.validity_days} days?"
-        show.confirm(question, yes=yes)
-        order = money.buy_package(centre, offer.id, key=str(uuid.uuid4()))
-    if as_json:
-        show.as_json(order)
-    else:
-        show.out.print(f"{order.id}  {order.state}  {yuan(order.amount_fen)}")
+    show.table(("WHEN", "KIND", "JOB", "WHAT"), [(n.at, n.kind, n.job_id, n.sentence) for n in found], empty="No warnings.")
 
 
 @budgets.command("ls")

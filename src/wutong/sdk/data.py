@@ -194,3 +194,8 @@ def delete_version(client: "Client", version_id: str) -> None:
 def storage(client: "Client") -> Storage:
     """Read how much is kept, and how much may be."""
     return client.get("/api/v1/storage", Storage)
+
+
+def list_uploads(client: "Client") -> list[OpenUpload]:
+    """Read all open uploads, newest first, with how far each is."""
+    return client.get("/api/v1/uploads", OpenUploads).items

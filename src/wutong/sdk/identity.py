@@ -1,4 +1,4 @@
-"""Tenants, people and access on the wire, and the calls for them."""
+"""People and access on the wire, and the calls for them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from wutong.sdk.tenants import CentreRoleName, Tenant, TenantKindName
 from wutong.sdk.wire import Received, Sent
 
 if TYPE_CHECKING:
     from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
 RoleName = Literal["owner", "admin", "finance", "member", "viewer"]
-CentreRoleName = Literal["operator", "finance", "subsidy", "auditor"]
-TenantKindName = Literal["enterprise", "university", "institute", "government", "other"]
 PermissionName = Literal[
     "tenant.read",
     "tenant.manage",
@@ -35,18 +34,6 @@ PermissionName = Literal[
     "centre.subsidy",
     "centre.audit",
 ]
-
-
-class Tenant(Received):
-    """An organisation."""
-
-    id: str
-    name: str
-    credit_code: str
-    kind: TenantKindName
-    state: Literal["active", "suspended"]
-    state_reason: str = ""
-    created_at: datetime
 
 
 class Registration(Sent):
@@ -221,20 +208,6 @@ class AuditEntry(Received):
     after: dict[str, Any] | None
 
 
-class StateChange(Sent):
-    """Suspend a tenant or lift it, and why."""
-
-    state: Literal["active", "suspended"]
-    reason: str = Field("", max_length=500)
-
-
-class CentreRoleGrant(Sent):
-    """A role of the centre for a person, by e-mail."""
-
-    email: str = Field(max_length=254)
-    role: CentreRoleName
-
-
 def register(client: "Client", registration: Registration) -> Registered:
     """Sign an organisation up."""
     return client.post("/api/v1/tenants", registration, Registered)
@@ -303,18 +276,3 @@ def revoke_token(client: "Client", token_id: str) -> None:
 def list_audit(client: "Client", *, most: int | None = None, kind: str | None = None, object_id: str | None = None) -> Iterator[AuditEntry]:
     """Go through the audit trail, newest first."""
     return client.pages("/api/v1/audit", AuditEntry, most=most, kind=kind, object_id=object_id)
-
-
-def list_tenants(client: "Client", search: str | None = None) -> Iterator[Tenant]:
-    """Go through all tenants of the centre (centre staff)."""
-    return client.pages("/api/v1/admin/tenants", Tenant, search=search)
-
-
-def set_tenant_state(client: "Client", tenant_id: str, state: Literal["active", "suspended"], reason: str = "") -> Tenant:
-    """Suspend a tenant or lift it (operators)."""
-    return client.put(f"/api/v1/admin/tenants/{tenant_id}/state", StateChange(state=state, reason=reason), Tenant)
-
-
-def grant_centre_role(client: "Client", email: str, role: CentreRoleName) -> None:
-    """Give a person a role of the centre (operators)."""
-    client.send("PUT", "/api/v1/admin/roles", body=CentreRoleGrant(email=email, role=role))

@@ -86,6 +86,7 @@ class Job(Received):
     """A job as its tenant sees it."""
 
     id: str
+    tenant_id: str = ""
     name: str
     state: JobState
     reason: str | None = None
