@@ -19,7 +19,7 @@ from wutong.sdk.jobs import ATTEMPT, COMPLETE, NEXT_OFFSET
 router = Router(tag="jobs")
 
 PIECE_BYTES = 1024 * 1024
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_START_PAUSE_S = 0.05, 1.0, 0.4
 LOOK_AGAIN_S = 2.0
 TEXT = "text/plain; charset=utf-8"
 
@@ -74,7 +74,8 @@ async def _follow(asking: Caller, job_id: str, source: LogSource, offset: int) -
         if chunk.complete:
             return
         await anyio.sleep(pause)
-        pause = min(LONGEST_PAUSE_S, pause * 1.5) if source.run is not None else FIRST_PAUSE_S
-        if source.run is None or source.attempt is None or anyio.current_time() - looked > LOOK_AGAIN_S:
+        begun = source.run is not None and source.run.started_at is not None
+        pause = min(LONGEST_PAUSE_S if begun else LONGEST_START_PAUSE_S, pause * 1.5)
+        if not begun or anyio.current_time() - looked > LOOK_AGAIN_S:
             source, looked = await _source(asking, job_id, number), anyio.current_time()
             number = source.attempt.number if source.attempt else None

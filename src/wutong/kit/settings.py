@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8750, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     api_processes: int = Field(1, ge=1, le=64, description="Processes that serve the API.")
-    api_threads: int = Field(24, ge=1, le=500, description="Requests one API process works on at once.")
+    api_threads: int = Field(8, ge=1, le=500, description="Requests one API process works on at once.")
     slots: int = Field(0, ge=0, le=4096, description="Accelerator slots of the local engine; 0 takes one per processor, at least 4.")
     memory_mb: int = Field(0, ge=0, description="Memory the local engine may give to jobs, MiB; 0 takes three quarters of the machine.")
     sandbox: Literal["auto", "bubblewrap", "none"] = Field("auto", description="How the local engine confines jobs; auto: bubblewrap where it works.")
