@@ -112,7 +112,15 @@ def job_principal(session: Session, claims: JobClaims, *, address: str = "") -> 
         raise Unauthenticated
     role, suspended = Role(found.role), found.state == TenantState.SUSPENDED
     return Principal(
-        claims.person_id, found.name, claims.tenant_id, role, scopes=JOB_SCOPES, via="job", address=address, suspended=suspended, key_id=claims.run_name
+        claims.person_id,
+        found.name,
+        claims.tenant_id,
+        role,
+        scopes=JOB_SCOPES,
+        via="job",
+        address=address,
+        suspended=suspended,
+        key_id=claims.run_name,
     )
 
 
