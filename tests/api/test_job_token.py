@@ -22,8 +22,9 @@ def run(centre):
     return name, issue_job_token(centre.context.settings.key_file, name, owner.tenant_id, owner.person_id, clock.now() + timedelta(hours=1))
 
 
-_JOB = """INSERT INTO compute_job (id, tenant_id, person_id, name, state, detail, request, flavour, pool, cards, inputs, attempt, tries_used, free_used,
-    setbacks, next_at, metrics, labels, created_at) VALUES (:id, :tenant_id, :person_id, 'x', 'running', '', '{"name": "x", "command": "true",
+_JOB = """INSERT INTO compute_job (id, tenant_id, person_id, name, state, detail, request, flavour, pool, cards, inputs, attempt, tries_used,
+    free_used, setbacks, next_at, metrics, labels, created_at)
+    VALUES (:id, :tenant_id, :person_id, 'x', 'running', '', '{"name": "x", "command": "true",
     "flavour": "cpu.1"}', 'cpu.1', 'local', 1, '[]', 1, 0, 0, 0, :at, '{}', '{}', :at)"""
 _ATTEMPT = """INSERT INTO compute_attempt (run_name, job_id, number, detail, restart, ours, requested_at)
     VALUES (:name, :id, 1, '', 0, false, :at)"""

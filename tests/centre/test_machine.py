@@ -46,6 +46,9 @@ class FragileEngine:
         self.name, self._engine, self._fragile = engine.name, engine, fragile
 
     def __getattr__(self, verb):
+        if not hasattr(self._engine, verb):
+            raise AttributeError(verb)
+
         def call(*args):
             self._fragile.touch()
             answer = getattr(self._engine, verb)(*args)

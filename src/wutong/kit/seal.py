@@ -1,6 +1,7 @@
 """Secrets at rest: sealed with the centre's key file, opened only where they are used. The key is never in the database."""
 
 import os
+import threading
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -17,10 +18,10 @@ class SealBroken(Problem):
 
 
 def ensure_key(path: Path) -> Path:
-    """Create the key file (0600) if it is not there; two processes at once end with one key."""
+    """Create the key file (0600) if it is not there; two processes or threads at once end with one key."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         handle = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(Fernet.generate_key())
