@@ -11,7 +11,8 @@ from wutong.centre.engines.local import sandbox
 from wutong.centre.engines.local.folders import RunFolder
 from wutong.centre.engines.protocol import EndReason, Mount, RunSpec
 
-PYTHON = os.path.realpath(sys.executable)
+# Not our own: a virtual environment may hold a copy of the interpreter, and the sandbox shows only the installation it stands on.
+PYTHON = os.path.realpath(f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}")
 pytestmark = pytest.mark.needs_bubblewrap
 
 
