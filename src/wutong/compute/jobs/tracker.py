@@ -150,6 +150,7 @@ def _ended(session: Session, event: RunEvent, attempt: Attempt, job: Job, *, cur
 def _follow(session: Session, job: Job, attempt: Attempt, verdict: Verdict) -> Job:
     """Carry out what was decided about a job whose present attempt ended."""
     used: dict[str, Any] = {"free_used": job.free_used + 1} if verdict.free else {"tries_used": job.tries_used + 1}
+    used["started_at"] = job.started_at or attempt.started_at  # a short run may end before it was seen to run
     sentence = describe(attempt)
     if verdict.again:
         at = clock.now() + timedelta(seconds=verdict.delay_s)
