@@ -107,7 +107,7 @@ class JobLife(RuleBasedStateMachine):
         if not hasattr(self, "jobs"):
             return
         with self.world.database.session() as session:
-            for job in store.share_jobs(session, self.owner.tenant_id or "", list(self.jobs)).values():
+            for job in store.lock_jobs(session, list(self.jobs)).values():
                 if job.id in self.ended:
                     assert (job.state, job.reason) == self.ended[job.id]
                 elif job.state in ENDED:

@@ -60,12 +60,6 @@ def lock_jobs(session: Session, ids: Iterable[str]) -> dict[str, Job]:
     return {job_id: found[job_id] for job_id in wanted if job_id in found}
 
 
-def share_jobs(session: Session, tenant_id: str, ids: Sequence[str]) -> dict[str, Job]:
-    """Read jobs of a tenant so that none of them can end before this transaction does."""
-    query = select(JOB).where(JOB.c.id.in_(sorted(ids)), JOB.c.tenant_id == tenant_id).order_by(JOB.c.id).with_for_update(read=True)
-    return {row["id"]: to_job(row) for row in session.execute(query).mappings()}
-
-
 def update_job(session: Session, job: Job, values: Mapping[str, Any]) -> bool:
     """Change a job that still stands where we saw it; False when somebody else moved it."""
     guarded = update(JOB).where(JOB.c.id == job.id, JOB.c.state == job.state, JOB.c.attempt == job.attempt).values(**values)
