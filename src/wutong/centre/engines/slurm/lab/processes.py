@@ -1,0 +1,162 @@
+"""A lab's processes, known by a mark in their environment: a number that was given out again is never taken for one of ours.
+
+The daemons are children in sessions of their own. They outlive an owner that is killed, and whoever stops the lab next finds them here.
+"""
+
+import contextlib
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
+from wutong.centre.engines.local.processes import is_zombie, marked, send, tree
+from wutong.centre.engines.slurm.lab.checks import search_path
+from wutong.centre.engines.slurm.lab.daemons import Daemon
+from wutong.centre.engines.slurm.lab.spec import LabSpec
+
+_TICK_S = 0.005
+_CALL_S = 60.0
+_children: dict[int, "subprocess.Popen[bytes]"] = {}
+
+
+def start(spec: LabSpec, daemon: Daemon) -> int:
+    """Start a daemon with nothing of the caller's environment, and return its process id."""
+    environment = {**_environment_of(spec), **dict(daemon.environment), **dict([mark(spec.folder), _which(daemon.which)])}
+    account = pwd.getpwnam(daemon.user) if daemon.user else None
+    with output(spec.folder, daemon.which).open("ab") as log:
+        child = subprocess.Popen(
+            daemon.argv,
+            env=environment,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+        )
+    _children[child.pid] = child
+    _pid_file(spec.folder, daemon.which).write_text(str(child.pid))
+    return child.pid
+
+
+def call(spec: LabSpec, argv: tuple[str, ...], *, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run a program of the lab's to its end, and return what it said."""
+    environment = {**_environment_of(spec), **dict([mark(spec.folder)])}
+    return subprocess.run(argv, env=environment, cwd="/", input=stdin, capture_output=True, text=True, check=False, timeout=_CALL_S)
+
+
+def _environment_of(spec: LabSpec) -> dict[str, str]:
+    return {"PATH": search_path(), "LANG": "C.UTF-8", "SLURM_CONF": str(spec.slurm_conf)}
+
+
+def mark(folder: Path) -> tuple[str, str]:
+    """Return the variable that says to which lab a process belongs."""
+    return "WUTONG_LAB", str(folder)
+
+
+def _which(which: str) -> tuple[str, str]:
+    return "WUTONG_LAB_DAEMON", which
+
+
+def output(folder: Path, which: str) -> Path:
+    """Return the file that takes what a daemon prints."""
+    return folder / "log" / f"{which.replace(':', '-')}.out"
+
+
+def _pid_file(folder: Path, which: str) -> Path:
+    return folder / "pids" / which
+
+
+def find_pid(folder: Path, which: str) -> int | None:
+    """Return the process id of a daemon that lives."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(_pid_file(folder, which).read_text())
+        if not is_gone(pid) and _carries(pid, mark(folder)) and _carries(pid, _which(which)):
+            return pid
+    return None
+
+
+def _carries(pid: int, pair: tuple[str, str]) -> bool:
+    with contextlib.suppress(OSError):
+        return "=".join(pair).encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False
+
+
+def running(folder: Path) -> list[str]:
+    """List the daemons that live, by name."""
+    names = sorted(path.name for path in (folder / "pids").glob("*"))
+    return [which for which in names if find_pid(folder, which)]
+
+
+def ours(folder: Path) -> list[int]:
+    """List every process that a daemon's mark was given to, recorded or not."""
+    return [pid for pid in marked("=".join(mark(folder)).encode()) if not is_gone(pid)]
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended, and collect it where it was our child."""
+    child = _children.get(pid)
+    if child is not None and child.poll() is not None:
+        del _children[pid]
+        return True
+    return not Path(f"/proc/{pid}").exists() or is_zombie(pid)
+
+
+def end(pids: Collection[int], *, patience_s: float) -> None:
+    """Ask processes to end, and kill those that have not after a while."""
+    send(pids, signal.SIGTERM)
+    if not wait_for(lambda: all(is_gone(pid) for pid in pids), limit_s=patience_s):
+        kill(pids)
+
+
+def kill(pids: Collection[int]) -> None:
+    """Kill processes and wait until they are gone."""
+    send([pid for pid in pids if not is_gone(pid)], signal.SIGKILL)
+    wait_for(lambda: all(is_gone(pid) for pid in pids), limit_s=5)
+
+
+def wait_for(condition: Callable[[], bool], *, limit_s: float, tick_s: float = _TICK_S) -> bool:
+    """Wait until something holds and tell whether it does."""
+    until = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(tick_s)
+    return True
+
+
+def sweep(folder: Path, nodes: Iterable[str]) -> int:
+    """Kill what the lab's nodes left behind: step daemons that have a log of the lab open, jobs of its nodes, and all that is below them."""
+    variables = {f"SLURMD_NODENAME={node}".encode() for node in nodes}
+    found = 0
+    while left := [pid for pid in _pids() if not is_gone(pid) and (_is_step_of(pid, folder) or _environment(pid) & variables)]:
+        found += len(left)
+        kill({below for pid in left for below in (pid, *tree(pid))})
+    return found
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _environment(pid: int) -> set[bytes]:
+    with contextlib.suppress(OSError):
+        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    return set()
+
+
+def _is_step_of(pid: int, folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        if Path(f"/proc/{pid}/comm").read_text().strip() == "slurmstepd":
+            return any(_target(each).is_relative_to(folder) for each in (Path(f"/proc/{pid}/cwd"), *Path(f"/proc/{pid}/fd").iterdir()))
+    return False
+
+
+def _target(link: Path) -> Path:
+    with contextlib.suppress(OSError):
+        return link.readlink()
+    return Path()
