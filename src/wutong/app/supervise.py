@@ -216,15 +216,18 @@ def _lock(file: TextIO, patience_s: float = 1.0) -> bool:
 
 
 def _supervisor_pid(plan: Plan) -> int | None:
-    try:
-        with (plan.run_folder / "supervisor.pid").open() as file:
-            try:
+    """Return the pid of who holds the lock; what the file says counts only while it is held."""
+    while True:
+        try:
+            with (plan.run_folder / "supervisor.pid").open() as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read())
-    except FileNotFoundError:
-        pass
-    return None
+                return None
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            if (said := (plan.run_folder / "supervisor.pid").read_text()).isdigit():
+                return int(said)
+            time.sleep(0.01)  # one that begins or ends holds the lock for a moment without a word
 
 
 def _listen(plan: Plan) -> socket.socket:
