@@ -5,9 +5,7 @@ import errno
 import pytest
 
 from wutong.centre.engines.local.verdict import Exit, exit_of, judge, unprepared
-from wutong.centre.engines.protocol import EndReason, RunSpec
-
-SPEC = RunSpec(name="n", tenant="t", argv=("train",))
+from wutong.centre.engines.protocol import EndReason
 
 
 @pytest.mark.parametrize(
@@ -24,7 +22,8 @@ SPEC = RunSpec(name="n", tenant="t", argv=("train",))
     ],
 )
 def test_reads_wait_statuses(status, confined, end):
-    assert exit_of(status, confined=confined) == end
+    found = exit_of(status, confined=confined)
+    assert (found.code, found.signal) == (end.code, end.signal)
 
 
 @pytest.mark.parametrize(
@@ -43,18 +42,19 @@ def test_reads_wait_statuses(status, confined, end):
     ],
 )
 def test_judges_ends(end, beginning, lasted_ms, reason):
-    found, sentence = judge(SPEC, end, confined=True, lasted_ms=lasted_ms, beginning=beginning)
-    assert found is reason
+    found, sentence = judge(end, command="train", disk_limit_mb=1, confined=True, lasted_ms=lasted_ms, beginning=beginning)
+    assert EndReason(found) is reason
     assert (sentence == "") == (reason is EndReason.COMPLETED)
 
 
 def test_without_a_sandbox_no_log_line_makes_a_failed_start():
-    found, _sentence = judge(SPEC, Exit(code=127), confined=False, lasted_ms=5, beginning=b"setpriv: failed to execute train\n")
-    assert found is EndReason.FAILED
+    line = b"setpriv: failed to execute train\n"
+    found, _sentence = judge(Exit(code=127), command="train", disk_limit_mb=1, confined=False, lasted_ms=5, beginning=line)
+    assert EndReason(found) is EndReason.FAILED
 
 
 def test_a_full_disk_is_told_apart():
-    assert unprepared(OSError(errno.ENOSPC, "No space left on device"))[0] is EndReason.DISK_FULL
+    assert unprepared(OSError(errno.ENOSPC, "No space left on device"))[0] == EndReason.DISK_FULL
     assert unprepared(OSError(errno.EACCES, "Permission denied")) == (
         EndReason.START_FAILED,
         "The machine could not prepare the run: Permission denied.",

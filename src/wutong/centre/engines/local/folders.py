@@ -1,9 +1,7 @@
-"""Where things lie in the agent's home, and careful ways to write, copy and measure there. No links are ever followed out of a tree."""
+"""Where things lie in the agent's home, and careful ways to write there."""
 
-import contextlib
 import json
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,59 +116,5 @@ def write_reserved(path: Path, values: dict[str, Any]) -> None:
     _draft(path).rename(path)
 
 
-def copy_tree(source: Path, target: Path, owner: int | None) -> None:
-    """Copy files and folders; links are copied as links and never followed; devices, pipes and sockets are left out."""
-    with os.scandir(source) as entries:
-        for entry in entries:
-            mode = entry.stat(follow_symlinks=False).st_mode
-            there = target / entry.name
-            if stat.S_ISLNK(mode):
-                there.symlink_to(Path(entry.path).readlink())
-            elif stat.S_ISDIR(mode):
-                there.mkdir(mode=0o700)
-                copy_tree(Path(entry.path), there, owner)
-            elif stat.S_ISREG(mode):
-                _copy_file(entry.path, there, mode)
-            else:
-                continue
-            if owner is not None:
-                os.lchown(there, owner, owner)
-
-
-def size_of(path: Path) -> int:
-    """Return the bytes a tree takes on disk; what vanishes meanwhile is left out."""
-    total = 0
-    folders = [str(path)]
-    while folders:
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                with contextlib.suppress(OSError):
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-    return total
-
-
 def _draft(path: Path) -> Path:
     return path.with_name(f".{path.name}")
-
-
-def _copy_file(source: str, target: Path, mode: int) -> None:
-    read = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        write = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 | stat.S_IMODE(mode) & 0o700)
-        try:
-            while _move(read, write):
-                pass
-        finally:
-            os.close(write)
-    finally:
-        os.close(read)
-
-
-def _move(read: int, write: int) -> int:
-    data = os.read(read, 1024 * 1024)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(write, view) :]
-    return len(data)

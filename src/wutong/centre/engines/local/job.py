@@ -1,26 +1,21 @@
-"""Starting the job's own process: its environment, its limits, and the fork that becomes it. Runs in the keeper."""
+"""What a job is started with: its environment with its secrets, and its command inside or outside a sandbox. Runs in the keeper."""
 
-import contextlib
 import ctypes
-import os
 import re
-import resource
 import signal
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from wutong.centre.engines.local import sandbox as sandboxes
+from wutong.centre.engines.local import spawn as spawning
 from wutong.centre.engines.local.folders import RunFolder
 from wutong.centre.engines.local.sandbox import Command, Sandbox
-from wutong.centre.engines.protocol import EndReason, RunSpec
+from wutong.centre.engines.local.spawn import CannotStart, Start
+from wutong.centre.engines.protocol import RunSpec
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_MOST_PROCESSES = 4096
-_MOST_FILES = 65536
 MARKER = "WUTONG_RUN_MARKER"
 
 
@@ -36,15 +31,6 @@ class Ticket:
     sandbox: Sandbox
     key_file: Path | None
     former: RunFolder | None
-
-
-class CannotStart(Exception):
-    """The job's process could not be started; the sentence says why to its owner."""
-
-    def __init__(self, sentence: str, reason: EndReason = EndReason.START_FAILED) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.reason = reason
 
 
 def become_reaper() -> None:
@@ -85,25 +71,22 @@ def environment(ticket: Ticket) -> dict[str, str]:
 
 def spawn(ticket: Ticket, output: int) -> int:
     """Fork the job's process with its output on a descriptor, and return its id once it runs; raise `CannotStart` where it does not."""
+    spec = ticket.spec
     variables = environment(ticket)
-    inside = ticket.sandbox.kind != "none"
-    if inside:
-        line = sandboxes.command(ticket.sandbox, ticket.spec, ticket.folder, variables, ticket.identity)
+    if ticket.sandbox.kind != "none":
+        line = sandboxes.command(ticket.sandbox, spec, ticket.folder, variables, ticket.identity)
+        folder: Path | str = "/"
         variables = sandboxes.safe_environment(variables)
     else:
-        line = Command(tuple(_translate(part, ticket.spec, inside=False) for part in ticket.spec.argv))
-    failed, report = os.pipe2(os.O_CLOEXEC)
-    keeper = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        _become_job(ticket, line, variables, output=output, report=report, keeper=keeper)
-    os.close(report)
-    with os.fdopen(failed, "rb") as file:
-        why = file.read().decode(errors="replace")
-    if why:
-        os.waitpid(pid, 0)
-        raise CannotStart(f"The command {ticket.spec.argv[0]!r} could not be started: {why}.")
-    return pid
+        line = Command(tuple(_translate(part, spec, inside=False) for part in spec.argv))
+        folder = ticket.folder.work
+    start = Start(line.argv, variables, command=spec.argv[0], folder=folder, disk_limit_mb=spec.disk_limit_mb, inputs=line.inputs)
+    return spawning.spawn(start, output, bind_to_parent=die_with_parent)
+
+
+def die_with_parent() -> None:
+    """Have this process killed when the one that forked it ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _unsealed(ticket: Ticket) -> dict[str, str]:
@@ -129,60 +112,3 @@ def _translate(text: str, spec: RunSpec, *, inside: bool) -> str:
         place = re.compile(rf"(?<![\w./-]){re.escape(mount.target.rstrip('/'))}(?![\w.-])")
         text = place.sub(mount.source.replace("\\", r"\\"), text)
     return text
-
-
-def _become_job(ticket: Ticket, line: Command, variables: Mapping[str, str], *, output: int, report: int, keeper: int) -> NoReturn:
-    try:
-        os.setsid()
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != keeper:
-            os._exit(1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        _limit(ticket)
-        argv = _with_inputs(line)
-        os.chdir("/" if line.inputs else ticket.folder.work)
-        os.umask(0o022)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2):
-            signal.signal(number, signal.SIG_DFL)
-        os.execvpe(argv[0], argv, dict(variables))  # noqa: S606 - the tenant's command is what this is for
-    except BaseException as error:  # noqa: BLE001 - a forked process must never return into the keeper
-        with contextlib.suppress(OSError):
-            os.write(report, (getattr(error, "strerror", None) or str(error) or type(error).__name__).encode())
-    finally:
-        os._exit(127)
-
-
-def _with_inputs(line: Command) -> list[str]:
-    """Open a descriptor with each input's bytes and put their numbers into the command line and into the other inputs."""
-    files = [os.memfd_create("input", 0) for _input in line.inputs]
-    numbers = [str(file) for file in files]
-    for place, (file, data) in enumerate(zip(files, line.inputs, strict=True)):
-        last = place == len(files) - 1
-        os.write(file, _numbered(data, numbers) if last else data)
-        os.lseek(file, 0, os.SEEK_SET)
-    return [numbers[int(part[1:-1])] if re.fullmatch(r"\{\d\}", part) and part in line.argv[:3] else part for part in line.argv]
-
-
-def _numbered(options: bytes, numbers: list[str]) -> bytes:
-    parts = options.split(b"\0")
-    return b"\0".join(numbers[int(part[1:-1])].encode() if re.fullmatch(rb"\{\d\}", part) else part for part in parts)
-
-
-def _limit(ticket: Ticket) -> None:
-    spec = ticket.spec
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _lower(resource.RLIMIT_FSIZE, spec.disk_limit_mb * 1024 * 1024)
-    _lower(resource.RLIMIT_NOFILE, _MOST_FILES)
-    _lower(resource.RLIMIT_NPROC, _MOST_PROCESSES)
-    os.nice(5)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")
-
-
-def _lower(kind: int, limit: int) -> None:
-    _soft, hard = resource.getrlimit(kind)
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    resource.setrlimit(kind, (limit, limit))

@@ -1,7 +1,16 @@
-"""A start's log: what the job writes, in segments of one size, up to a limit. The offset tells the segment, so reading needs no index."""
+"""A start's log: what the job writes, in segments of one size, up to a limit. The offset tells the segment, so reading needs no index.
+
+Light (see `processes`).
+"""
+# ruff: noqa: PTH116, PTH118, PTH208 - pathlib is not light
+
+from __future__ import annotations
 
 import os
-from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 _BEGINNING = 400
@@ -10,7 +19,7 @@ _BEGINNING = 400
 class LogWriter:
     """Takes a job's output to disk. Never raises: where there is no room, by its limit or on the disk, it says so in the log and drops the rest."""
 
-    def __init__(self, folder: Path, limit_bytes: int) -> None:
+    def __init__(self, folder: Path | str, limit_bytes: int) -> None:
         self._folder = folder
         self._limit = limit_bytes
         self._size = 0
@@ -58,7 +67,7 @@ class LogWriter:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        path = self._folder / segment_name(self._size // SEGMENT_BYTES)
+        path = os.path.join(self._folder, segment_name(self._size // SEGMENT_BYTES))
         return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
@@ -67,13 +76,14 @@ def segment_name(number: int) -> str:
     return f"{number:06d}.log"
 
 
-def read_log(folder: Path, offset: int, limit: int) -> bytes:
+def read_log(folder: Path | str, offset: int, limit: int) -> bytes:
     """Return up to `limit` bytes from `offset`; less at the end of what is written."""
     parts = []
     while limit > 0:
         number, place = divmod(offset, SEGMENT_BYTES)
         try:
-            handle = os.open(folder / segment_name(number), os.O_RDONLY | os.O_NOFOLLOW)
+            # A job that is not confined may have put a pipe there: reading one must not wait.
+            handle = os.open(os.path.join(folder, segment_name(number)), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             break
         try:
@@ -88,7 +98,10 @@ def read_log(folder: Path, offset: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def log_size(folder: Path) -> int:
+def log_size(folder: Path | str) -> int:
     """Return how many bytes the log has."""
-    segments = sorted(folder.glob("*.log"))
-    return (len(segments) - 1) * SEGMENT_BYTES + segments[-1].stat().st_size if segments else 0
+    try:
+        segments = sorted(name for name in os.listdir(folder) if name.endswith(".log"))
+    except FileNotFoundError:
+        return 0
+    return (len(segments) - 1) * SEGMENT_BYTES + os.stat(os.path.join(folder, segments[-1])).st_size if segments else 0

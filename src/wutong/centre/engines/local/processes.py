@@ -1,12 +1,27 @@
-"""A run's processes, from /proc: the tree below one, its memory, and signals to it. Linux only."""
-# ruff: noqa: PTH123, PTH208 - read many times a second; Path objects cost more than the reading
+"""A run's processes, from /proc: the tree below one, its memory, and signals to it. Linux only.
 
-import contextlib
+Light on purpose, like everything that the Slurm engine's runner takes from this package: that is imported anew for each job, and with a dataclass
+here and an enumeration there the imports would take longer than Slurm takes for a whole job.
+"""
+# ruff: noqa: PTH123, PTH208, SIM105 - read many times a second; Path objects and `suppress` cost more than the reading
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # `signal` itself builds enumerations, which takes longer than all the rest
 import os
-import signal
-from collections.abc import Collection, Iterable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+KILL: int = _signal.SIGKILL
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def signal_number(name: str) -> int | None:
+    """Return the number of a signal by its name, such as SIGTERM."""
+    number = getattr(_signal, name, None) if name.startswith("SIG") and not name.startswith("SIG_") else None
+    return int(number) if number is not None else None
 
 
 def children(pid: int) -> list[int]:
@@ -17,8 +32,11 @@ def children(pid: int) -> list[int]:
     except OSError:
         return found
     for thread in threads:
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-            found.extend(int(child) for child in file.read().split())
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found.extend(int(child) for child in file.read().split())
+        except OSError:
+            pass
     return found
 
 
@@ -44,17 +62,21 @@ def memory_bytes(pids: Collection[int], *, exact: bool) -> int:
 
 def catches(pid: int, number: int) -> bool:
     """Tell whether the process handles or ignores the signal, so would not die of it."""
-    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as file:
-        masks = [int(line.split()[1], 16) for line in file if line.startswith((b"SigCgt:", b"SigIgn:"))]
-        return any(mask >> number - 1 & 1 for mask in masks)
-    return False
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            masks = [int(line.split()[1], 16) for line in file if line.startswith((b"SigCgt:", b"SigIgn:"))]
+    except (OSError, ValueError):
+        return False
+    return any(mask >> number - 1 & 1 for mask in masks)
 
 
 def send(pids: Iterable[int], number: int) -> None:
     """Signal each process that is still there."""
     for pid in pids:
-        with contextlib.suppress(OSError):
+        try:
             os.kill(pid, number)
+        except OSError:
+            pass
 
 
 def marked(marker: bytes) -> list[int]:
@@ -62,9 +84,12 @@ def marked(marker: bytes) -> list[int]:
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) != os.getpid():
-            with contextlib.suppress(OSError), open(f"/proc/{entry}/environ", "rb") as file:
-                if marker in file.read().split(b"\0"):
-                    found.append(int(entry))
+            try:
+                with open(f"/proc/{entry}/environ", "rb") as file:
+                    if marker in file.read().split(b"\0"):
+                        found.append(int(entry))
+            except OSError:
+                pass
     return found
 
 
@@ -72,7 +97,7 @@ def kill_marked(marker: bytes) -> int:
     """Kill what carries the marker, with what it started, and return how many were found."""
     found = marked(marker)
     for pid in found:
-        send([pid, *tree(pid)], signal.SIGKILL)
+        send([pid, *tree(pid)], KILL)
     return len(found)
 
 
@@ -102,6 +127,8 @@ def _proportional(pid: int) -> int:
 
 def is_sandbox(pid: int) -> bool:
     """Tell whether a process is still the sandbox's, about to become the job."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", "rb") as file:
-        return file.read().strip() in {b"bwrap", b"setpriv"}
-    return False
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return file.read().strip() in {b"bwrap", b"setpriv"}
+    except OSError:
+        return False

@@ -1,0 +1,131 @@
+"""Forks the job's own process: its descriptors, its limits, and the exec. Light (see `processes`); who confines it and how is decided elsewhere."""
+# ruff: noqa: PTH123 - pathlib is not light
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import os
+import resource
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import NoReturn
+
+_MOST_PROCESSES = 4096
+_MOST_FILES = 65536
+_AS_NEW = ("SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "SIGXFSZ", "SIGCHLD", "SIGUSR1", "SIGUSR2")
+
+
+class CannotStart(Exception):
+    """The job's process could not be started; the sentence says why to its owner, the reason is a value of `EndReason`."""
+
+    def __init__(self, sentence: str, reason: str = "start_failed") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.reason = reason
+
+
+class Start:
+    """What is to be started: the command with the bytes of the descriptors it inherits (`{0}` stands for the first), variables, folder, limits."""
+
+    __slots__ = ("argv", "command", "disk_limit_mb", "folder", "inputs", "variables")
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        variables: Mapping[str, str],
+        *,
+        command: str,
+        folder: Path | str,
+        disk_limit_mb: int,
+        inputs: Sequence[bytes] = (),
+    ) -> None:
+        self.argv = argv
+        self.variables = variables
+        self.command = command
+        self.folder = folder
+        self.disk_limit_mb = disk_limit_mb
+        self.inputs = inputs
+
+
+def spawn(start: Start, output: int, *, bind_to_parent: Callable[[], object] | None = None) -> int:
+    """Fork the job's process with its output on a descriptor, and return its id once it runs; raise `CannotStart` where it does not.
+
+    `bind_to_parent` is called in the new process and has it die with us.
+    """
+    failed, report = os.pipe2(os.O_CLOEXEC)
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become_job(start, output=output, report=report, parent=parent, bind_to_parent=bind_to_parent)
+    os.close(report)
+    with os.fdopen(failed, "rb") as file:
+        why = file.read().decode(errors="replace")
+    if why:
+        os.waitpid(pid, 0)
+        raise CannotStart(f"The command {start.command!r} could not be started: {why}.")
+    return pid
+
+
+def _become_job(start: Start, *, output: int, report: int, parent: int, bind_to_parent: Callable[[], object] | None) -> NoReturn:
+    try:
+        os.setsid()
+        if bind_to_parent is not None:
+            bind_to_parent()
+        if os.getppid() != parent:
+            os._exit(1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        _limit(start.disk_limit_mb)
+        argv = _with_inputs(start)
+        os.chdir(start.folder)
+        os.umask(0o022)
+        for name in _AS_NEW:
+            _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
+        os.execvpe(argv[0], argv, dict(start.variables))  # noqa: S606 - the tenant's command is what this is for
+    except BaseException as error:  # noqa: BLE001 - a forked process must never return into its parent's work
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        try:
+            os.write(report, said.encode())
+        except OSError:
+            os._exit(126)
+    finally:
+        os._exit(127)
+
+
+def _with_inputs(start: Start) -> list[str]:
+    """Open a descriptor with each input's bytes and put their numbers into the command line and into the last input."""
+    files = [os.memfd_create("input", 0) for _input in start.inputs]
+    numbers = [str(file) for file in files]
+    for place, (file, data) in enumerate(zip(files, start.inputs)):  # noqa: B905 - `strict` is younger than the oldest Python on nodes
+        last = place == len(files) - 1
+        os.write(file, b"\0".join(_numbered(part.decode(), numbers).encode() for part in data.split(b"\0")) if last else data)
+        os.lseek(file, 0, os.SEEK_SET)
+    return [_numbered(part, numbers) for part in start.argv[:3]] + list(start.argv[3:])
+
+
+def _numbered(part: str, numbers: list[str]) -> str:
+    return numbers[int(part[1])] if len(part) == 3 and part[0] == "{" and part[2] == "}" and part[1].isdigit() and numbers else part
+
+
+def _limit(disk_limit_mb: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_FSIZE, disk_limit_mb * 1024 * 1024)
+    _lower(resource.RLIMIT_NOFILE, _MOST_FILES)
+    _lower(resource.RLIMIT_NPROC, _MOST_PROCESSES)
+    os.nice(5)
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("500")
+    except OSError:
+        return
+
+
+def _lower(kind: int, limit: int) -> None:
+    _soft, hard = resource.getrlimit(kind)
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(kind, (limit, limit))

@@ -1,0 +1,213 @@
+"""Watches one started job from its first process to its last: takes its output, stops it for its limits and on order, and leaves nothing running.
+
+What starts the job, where orders come from and what becomes of the end is for those who derive from it: the agent's keeper, and the runner inside a
+Slurm job. Light (see `processes`).
+"""
+# ruff: noqa: SIM105 - `contextlib` is not light
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from wutong.centre.engines.local import processes, verdict
+from wutong.centre.engines.local.moments import monotonic_ms
+from wutong.centre.engines.local.processes import KILL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wutong.centre.engines.local.limits import Limits
+    from wutong.centre.engines.local.logs import LogWriter
+    from wutong.centre.engines.local.verdict import Exit
+
+_READ = 256 * 1024
+_DRAIN_MS = 5000
+
+
+class Watch:
+    """The life of one job. `control` is a descriptor that becomes readable when there are orders; -1 stands for none."""
+
+    log: LogWriter
+    limits: Limits
+
+    def __init__(self, *, command: str, time_limit_s: int, grace_s: int, checkpoint_signal: int, disk_limit_mb: int, confined: bool) -> None:
+        self.command = command
+        self.time_limit_s = time_limit_s
+        self.grace_s = grace_s
+        self.checkpoint_signal = checkpoint_signal
+        self.disk_limit_mb = disk_limit_mb
+        self.confined = confined
+        self.control = -1
+        self.output = -1
+        self.pid = 0
+        self.status: int | None = None
+        self.started_mono = 0
+        self.ended_mono = 0
+        self.stopping: tuple[str, str] | None = None
+        self.kill_at: int | None = None
+        self.signalled: set[int] = set()
+
+    # For those who derive
+
+    def take_orders(self) -> list[str]:
+        """Return what was ordered since the last time: "cancel", "kill", "signal SIGUSR1"."""
+        raise NotImplementedError
+
+    def show_life(self) -> None:
+        """Leave a sign that the job still ran now; called about once a second."""
+
+    def obey(self, order: str) -> None:
+        """Carry out one order; what is not understood is left."""
+        verb, _, argument = order.partition(" ")
+        if verb == "cancel":
+            self.stop("cancelled", "Cancelled on request.", self.grace_s)
+        elif verb == "kill":
+            self.stop("cancelled", "Stopped at once on request.", 0)
+        elif verb == "signal" and self.pid and (number := processes.signal_number(argument)):
+            self.send(number, once=False)
+
+    # The watch
+
+    def watch(self) -> None:
+        """Watch until the job's first process has ended; nothing is collected yet."""
+        poll = select.poll()
+        main = os.pidfd_open(self.pid)
+        for handle in (main, self.output, self.control):
+            if handle >= 0:
+                poll.register(handle, select.POLLIN)
+        while True:
+            for handle, _event in poll.poll(self._patience()):
+                if handle == self.output and not self._take_output():
+                    poll.unregister(self.output)
+                elif handle == self.control:
+                    self.read_orders()
+                elif handle == main:
+                    self.ended_mono = monotonic_ms()
+                    os.close(main)
+                    return
+            self._collect()
+            self._check()
+
+    def read_orders(self) -> None:
+        """Carry out what was ordered."""
+        for order in self.take_orders():
+            self.obey(order)
+
+    def stop(self, reason: str, detail: str, grace_s: int) -> None:
+        """Begin to stop the job: the checkpoint signal, then, after the grace, the end. The first reason stays; a shorter grace counts."""
+        kill_at = monotonic_ms() + grace_s * 1000
+        self.kill_at = kill_at if self.kill_at is None else min(kill_at, self.kill_at)
+        self.stopping = self.stopping or (reason, detail)
+        if self.pid and grace_s:
+            self.send(self.checkpoint_signal, once=True)
+
+    def send(self, number: int, *, once: bool) -> None:
+        """Signal the run's processes.
+
+        A first process that would die of the signal, while another wants to handle it, is spared until that one is done: its death would end the run
+        before the other could save its work (`sh -c "python train.py; ..."`).
+        """
+        own = self._own()
+        if not own:
+            return
+        others = [pid for pid in own[1:] if not processes.is_zombie(pid)]
+        spared = not processes.catches(own[0], number) and any(processes.catches(pid, number) for pid in others)
+        chosen = [pid for pid in own if not (spared and pid == own[0]) and not (once and pid in self.signalled)]
+        if once:
+            self.signalled.update(chosen)
+        processes.send(chosen, number)
+
+    def clear(self) -> None:
+        """Kill whatever is left until nothing is, however it hides (what loses its parent comes to us), and take what is still in the pipe."""
+        patience = 0
+        while True:
+            patience += 1
+            processes.send(self._all(), KILL)
+            try:
+                while (done := os.waitpid(-1, os.WNOHANG))[0]:
+                    if done[0] == self.pid:
+                        self.status = done[1]
+            except ChildProcessError:
+                break
+            time.sleep(min(0.002 * patience, 0.1))
+        self._drain()
+
+    def exit(self) -> Exit:
+        """Return how the first process ended."""
+        return verdict.exit_of(self.status, confined=self.confined)
+
+    def verdict(self) -> tuple[str, str]:
+        """Return why the job ended (a value of `EndReason`), with a sentence."""
+        return self.stopping or verdict.judge(
+            self.exit(),
+            command=self.command,
+            disk_limit_mb=self.disk_limit_mb,
+            confined=self.confined,
+            lasted_ms=self.ended_mono - self.started_mono,
+            beginning=self.log.beginning,
+        )
+
+    # Steps
+
+    def _patience(self) -> int:
+        now = monotonic_ms()
+        due = [self.limits.due, self.started_mono + self.time_limit_s * 1000 if self.stopping is None else now + 100]
+        if self.kill_at is not None:
+            due.append(self.kill_at)
+        return max(1, min(due) - now)
+
+    def _take_output(self) -> bool:
+        try:
+            data = os.read(self.output, _READ)
+        except BlockingIOError:
+            return True
+        self.log.write(data)
+        return bool(data)
+
+    def _check(self) -> None:
+        now = monotonic_ms()
+        if self.kill_at is not None and now >= self.kill_at:
+            processes.send(self._all(), KILL)
+            self.kill_at = now + 1000
+        if self.stopping is not None:
+            self.send(self.checkpoint_signal, once=True)
+        elif now >= self.started_mono + self.time_limit_s * 1000:
+            self.stop("time_limit", f"It reached its time limit of {self.time_limit_s} seconds.", self.grace_s)
+        if now >= self.limits.due:
+            if (problem := self.limits.check(now, self._own)) is not None:
+                self.stop(*problem, 0)
+            self.show_life()
+
+    def _all(self) -> list[int]:
+        return processes.tree(os.getpid())
+
+    def _own(self) -> list[int]:
+        """List the job's own processes, the first one first; the sandbox's two are not the job's."""
+        below = self._all()
+        if not self.confined:
+            return below
+        helpers = {self.pid, *processes.children(self.pid)}
+        own = [pid for pid in below if pid not in helpers]
+        return [] if own and processes.is_sandbox(own[0]) else own
+
+    def _collect(self) -> None:
+        """Collect orphans that ended; the first process is left for the pidfd to tell of."""
+        for pid in processes.children(os.getpid()):
+            if pid != self.pid and processes.is_zombie(pid):
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except OSError:
+                    pass
+
+    def _drain(self) -> None:
+        """Take what is still in the pipe. It ends at once, for nobody is left who could write."""
+        until = monotonic_ms() + _DRAIN_MS
+        try:
+            while monotonic_ms() < until:
+                data = os.read(self.output, _READ)
+                if not data:
+                    return
+                self.log.write(data)
+        except BlockingIOError:
+            return
