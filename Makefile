@@ -1,6 +1,6 @@
 # Everything one does with this repository. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-land-cover run test test-all check bench kill-test migrate lock docs format clean
+.PHONY: help setup setup-slurm demo demo-land-cover run test test-all check bench kill-test migrate lock docs format clean
 
 PYTHON := $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -15,6 +15,9 @@ setup: $(STAMP) ## make .venv and install everything into it, once
 
 $(STAMP): requirements-dev.lock pyproject.toml tools/install.py
 	@$(PYTHON) tools/install.py
+
+setup-slurm: ## install Slurm and what a lab of it needs, from Debian's packages; asks nothing
+	@tools/install_slurm.sh
 
 demo: $(STAMP) ## a tenant's first job on a centre on this machine, from sign-up to the bill
 	@$(BIN)/python demo/digits.py $(DEMO)

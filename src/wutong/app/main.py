@@ -1,4 +1,4 @@
-"""The commands of a centre's machine: serve, stop, worker, api, migrate, seed, doctor, create-operator. Imports come late, so each starts quickly."""
+"""The commands of a centre's machine: serve, stop, worker, api, migrate, seed, doctor, create-operator, lab. Imports come late: a quick start."""
 
 import argparse
 import getpass
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from wutong.app.lab import add_lab
 from wutong.kit.errors import Problem
 
 
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     operator.add_argument("--name", required=True)
     operator.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     operator.set_defaults(run=_create_operator)
+
+    add_lab(commands)
     return parser
 
 

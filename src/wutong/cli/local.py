@@ -1,4 +1,4 @@
-"""`wutong serve`, `stop`, `doctor`, `migrate`, `create-operator`: handed to the program of the centre's own machine, never imported."""
+"""`wutong serve`, `stop`, `doctor`, `migrate`, `create-operator`, `lab`: handed to the program of the centre's own machine, never imported."""
 
 import subprocess
 import sys
@@ -11,6 +11,7 @@ PASSED_ON = {
     "doctor": "Check the centre on this machine and say what is wrong.",
     "migrate": "Bring the database to this version's schema.",
     "create-operator": "Create a person of the centre.",
+    "lab": "Bring up a private cluster on this machine, for trying things out.",
 }
 ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 

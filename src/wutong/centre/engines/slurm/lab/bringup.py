@@ -1,11 +1,12 @@
 """Brings a lab's daemons up one after the other, each as soon as what it needs is ready, and takes them down the other way round."""
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wutong.centre.engines.slurm.lab import daemons, ground, processes
+from wutong.centre.engines.slurm.lab import daemons, ground, leftovers, processes
 from wutong.centre.engines.slurm.lab.daemons import Daemon
 from wutong.centre.engines.slurm.lab.ports import is_listening
 from wutong.centre.engines.slurm.lab.problems import DaemonFailed
@@ -14,6 +15,7 @@ from wutong.centre.engines.slurm.lab.spec import LabSpec
 START_S = 60.0  # a machine with other work to do takes its time
 PATIENCE_S = 5.0
 JOBS_END_S = 6.0  # longer than KillWait
+_READY = ("idle", "mix", "alloc", "comp")
 
 
 class BringUp:
@@ -67,36 +69,57 @@ def start_and_wait(spec: LabSpec, daemon: Daemon) -> None:
     pid = processes.start(spec, daemon)
 
     def settled() -> bool:
-        return processes.is_gone(pid) or ((daemon.socket is None or daemon.socket.is_socket()) and (daemon.port is None or is_listening(daemon.port)))
+        return processes.is_gone(pid) or _answers(daemon)
 
     in_time = processes.wait_for(settled, limit_s=START_S)
-    if not in_time or processes.is_gone(pid):
-        raise DaemonFailed(
-            which=daemon.which, what="ended at once" if in_time else "was not ready in time", log=_last_words(spec.folder, daemon.which)
-        )
+    if processes.is_gone(pid):
+        raise DaemonFailed(which=daemon.which, what="ended at once", **_last_words(spec.folder, daemon.which))
+    if not in_time:
+        raise DaemonFailed(which=daemon.which, what=f"was not ready after {START_S:.0f} s", **_last_words(spec.folder, daemon.which))
 
 
-def _last_words(folder: Path, which: str) -> str:
-    printed = processes.output(folder, which)
-    return ground.tail(printed if printed.exists() and printed.stat().st_size else folder / "log" / f"{which.replace(':', '-')}.log")
+def _answers(daemon: Daemon) -> bool:
+    if daemon.socket is None:
+        return daemon.port is None or is_listening(daemon.port)
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(daemon.socket)) == 0  # the file alone may be one that a killed daemon left
+
+
+def _last_words(folder: Path, which: str) -> dict[str, object]:
+    own, printed = folder / "log" / f"{which.replace(':', '-')}.log", processes.output(folder, which)
+    return {"folder": folder / "log", "log": ground.tail(own if own.exists() else printed)}
 
 
 def _call(spec: LabSpec, argv: tuple[str, ...], stdin: str = "") -> None:
     result = processes.call(spec, argv, stdin=stdin)
     if result.returncode:
-        raise DaemonFailed(which=argv[0], what=f"ended with {result.returncode}", log=(result.stdout + result.stderr)[-1500:])
+        raise DaemonFailed(
+            which=argv[0], what=f"ended with {result.returncode}", folder=spec.folder / "log", log=(result.stdout + result.stderr)[-1500:]
+        )
 
 
 def wait_for_nodes(spec: LabSpec, limit_s: float = START_S) -> None:
-    """Wait until every node can take jobs. Raises DaemonFailed."""
+    """Wait until every node can take jobs. Raises DaemonFailed as soon as one's slurmd has ended or the controller refuses it."""
     wanted = set(spec.node_names)
 
     def ready() -> bool:
-        answer = processes.call(spec, ("sinfo", "-h", "-a", "-N", "-t", "idle,mix,alloc", "-o", "%N %t"))
-        return {line.split()[0] for line in answer.stdout.splitlines() if not line.endswith("*")} == wanted
+        for node in wanted:
+            if processes.find_pid(spec.folder, daemons.slurmd(node)) is None:
+                which = daemons.slurmd(node)
+                raise DaemonFailed(which=which, what="ended at once", **_last_words(spec.folder, which))
+        states = node_states(spec)
+        if refused := [node for node, state in states.items() if state == "inval"]:
+            raise DaemonFailed(which=f"Node {refused[0]}", what="is refused by slurmctld", **_last_words(spec.folder, daemons.CONTROLLER))
+        return {node for node, state in states.items() if state in _READY} == wanted
 
     if not processes.wait_for(ready, limit_s=limit_s, tick_s=0.02):
-        raise DaemonFailed(which="A node", what="did not become idle", log=ground.tail(spec.folder / "log" / "slurmctld.log"))
+        raise DaemonFailed(which="A node", what=f"could not take jobs after {limit_s:.0f} s", **_last_words(spec.folder, daemons.CONTROLLER))
+
+
+def node_states(spec: LabSpec) -> dict[str, str]:
+    """Return each node's state as sinfo abbreviates it; a star at its end means that the node does not answer."""
+    answer = processes.call(spec, ("sinfo", "-h", "-a", "-N", "-o", "%N %t"))
+    return dict(line.split(maxsplit=1) for line in answer.stdout.splitlines())
 
 
 def end_jobs(spec: LabSpec) -> None:
@@ -111,8 +134,10 @@ def end_jobs(spec: LabSpec) -> None:
 
 
 def _busy(spec: LabSpec) -> bool:
-    answer = processes.call(spec, ("squeue", "-h", "-a", "-t", "RUNNING,COMPLETING,SUSPENDED,CONFIGURING", "-o", "%i"))
-    return bool(answer.stdout.strip())
+    """Tell whether a node that lives has a job; the jobs of one whose slurmd is gone would never be seen to end."""
+    living = [node for node in spec.node_names if processes.find_pid(spec.folder, daemons.slurmd(node))]
+    asked = ("squeue", "-h", "-a", "-t", "RUNNING,COMPLETING,SUSPENDED,CONFIGURING", "-o", "%i", "-w", ",".join(living))
+    return bool(living and processes.call(spec, asked).stdout.strip())
 
 
 def take_down(spec: LabSpec) -> int:
@@ -121,7 +146,7 @@ def take_down(spec: LabSpec) -> int:
         processes.end([pid for which in rank if (pid := processes.find_pid(spec.folder, which))], patience_s=PATIENCE_S)
     left = processes.ours(spec.folder)
     processes.kill(left)
-    return len(left) + processes.sweep(spec.folder, spec.node_names)
+    return len(left) + leftovers.sweep(spec)
 
 
 def _ranks(spec: LabSpec) -> list[list[str]]:

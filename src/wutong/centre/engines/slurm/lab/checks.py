@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import stat
 import tempfile
@@ -55,7 +56,7 @@ def search_path() -> str:
 def folder(spec: LabSpec) -> None:
     """Raise FolderUnfit where jobs' users cannot reach the folder, its sockets' names would be too long, or Slurm would refuse it."""
     path = spec.folder
-    if not all(character.isalnum() or character in "/._-" for character in str(path)):
+    if not re.fullmatch(r"[A-Za-z0-9/._-]+", str(path)):
         raise FolderUnfit(folder=path, reason="Slurm's files take only letters, digits, '.', '_' and '-' in it. Choose another name.")
     node = max(spec.node_names, key=len)
     longest = len(f"{path}/spool/{node}/{node}{_LONGEST_STEP}")

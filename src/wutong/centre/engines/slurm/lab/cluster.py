@@ -1,6 +1,7 @@
 """One lab: brings a private Slurm cluster up in a folder, lets one run its commands, break its daemons, and takes it down without a trace."""
 
-import json
+import atexit
+import contextlib
 import os
 import secrets
 import signal
@@ -16,8 +17,10 @@ from typing import IO, Self
 from wutong.centre.engines.local.processes import send
 from wutong.centre.engines.slurm.lab import bringup, checks, daemons, ground, processes, users
 from wutong.centre.engines.slurm.lab.ports import claim
-from wutong.centre.engines.slurm.lab.problems import NoLab, NoSuchDaemon
+from wutong.centre.engines.slurm.lab.problems import DaemonFailed, LabRunning, NoLab, NoSuchDaemon
 from wutong.centre.engines.slurm.lab.spec import SERVICE_PORTS, Devices, LabSpec, Pool
+
+_OWN_FOLDERS, _PREFIX = Path("/var/tmp"), "wutong-lab-"  # noqa: S108 below /tmp Slurm would refuse to give jobs a /tmp of their own
 
 
 class Lab:
@@ -73,34 +76,51 @@ class Lab:
     def _start(cls, spec: LabSpec, *, own_folder: bool) -> Self:
         checks.machine(spec)
         if own_folder:
-            spec = replace(spec, folder=Path(tempfile.mkdtemp(prefix="wutong-lab-", dir="/var/tmp")))
+            spec = replace(spec, folder=Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_OWN_FOLDERS)))
         checks.folder(spec)
         checks.confinement(spec)
         held = ground.hold(spec.folder)
-        if ground.record(spec.folder).exists():
-            cls.attach(spec.folder).stop()
-        claimed = claim(SERVICE_PORTS + len(spec.node_names))
+        try:
+            with contextlib.suppress(NoLab):
+                cls(cls.attach(spec.folder).spec, own_folder=False).stop()
+            claimed = claim(SERVICE_PORTS + len(spec.node_names))
+        except BaseException:
+            ground.let_go(held, spec.folder)
+            raise
         lab = cls(replace(spec, base_port=claimed.base), own_folder=own_folder, held=(held, claimed.lock))
+        atexit.register(lab.stop)
         try:
             lab._bring_up()
+        except DaemonFailed:
+            lab._stop(keep_logs=True)
+            raise
         except BaseException:
-            lab.stop(keep_logs=True)
+            lab.stop()
             raise
         return lab
 
     @classmethod
+    def end_abandoned(cls) -> list[Path]:
+        """Stop the labs in folders of their own whose owner has died, and return those folders."""
+        found = []
+        for folder in sorted(_OWN_FOLDERS.glob(f"{_PREFIX}*")):
+            with contextlib.suppress(LabRunning, NoLab, OSError):
+                left = cls.attach(folder)
+                cls(left.spec, own_folder=True, held=(ground.hold(folder),)).stop()
+                found.append(folder)
+        return found
+
+    @classmethod
     def attach(cls, folder: Path) -> Self:
         """Return the lab in a folder, whoever started it. Raises NoLab."""
-        try:
-            kept = json.loads(ground.record(folder.absolute()).read_text())
-        except OSError:
-            raise NoLab(folder=folder) from None
+        kept = ground.read_record(folder.absolute())
+        if kept is None:
+            raise NoLab(folder=folder)
         return cls(LabSpec.from_json(kept["spec"]), own_folder=kept["own_folder"])
 
     def _bring_up(self) -> None:
         """Write down what is to come up, so that it can be found and ended from here on, then bring it up."""
-        kept = {"own_folder": self._own_folder, "spec": self.spec.as_json()}
-        ground.record(self.folder).write_text(json.dumps(kept))
+        ground.write_record(self.folder, {"name": self.name, "own_folder": self._own_folder, "spec": self.spec.as_json()})
         course = bringup.BringUp(self.spec)
         self.timings_s = course.timings_s
         course.all()
@@ -144,7 +164,7 @@ class Lab:
 
     def run(self, *argv: str, check: bool = True, stdin: str | None = None, timeout_s: float = 60) -> "subprocess.CompletedProcess[str]":
         """Run one of Slurm's programs against this cluster as the caller. Raises CalledProcessError where check is left on."""
-        environment = {**os.environ, **self.environment}
+        environment = {**os.environ, "PATH": checks.search_path(), **self.environment}
         return subprocess.run(argv, env=environment, capture_output=True, text=True, input=stdin or "", timeout=timeout_s, check=check)
 
     def running(self) -> list[str]:
@@ -182,18 +202,30 @@ class Lab:
         """Wait until every node can take jobs. Raises DaemonFailed."""
         bringup.wait_for_nodes(self.spec, limit_s)
 
+    def cgroup_available(self) -> bool:
+        """Tell whether this host lets a lab put jobs into control groups (`cgroup=True`)."""
+        return not checks.why_no_cgroup()
+
     def make_user(self, name: str, uid: int) -> None:
         """Make a UNIX user for a tenant; it goes with the last lab that asked for it. A user that was there before stays."""
         users.make(self.folder, name, uid)
 
-    def stop(self, *, keep_logs: bool = False) -> None:
+    def stop(self) -> None:
         """End every job and daemon and remove what the lab made; its folder too where the lab chose it. Stopping twice does no harm."""
-        bringup.end_jobs(self.spec)
-        bringup.take_down(self.spec)
-        users.release(self.folder)
-        ground.remove(self.folder, everything=self._own_folder and not keep_logs, keep_logs=keep_logs)
-        for lock in self._held:
+        self._stop(keep_logs=False)
+
+    def _stop(self, *, keep_logs: bool) -> None:
+        atexit.unregister(self.stop)
+        if ground.named(self.folder) == self.name:  # somebody else may have stopped it, and started another since
+            bringup.end_jobs(self.spec)
+            bringup.take_down(self.spec)
+            users.release(self.folder)
+            ground.remove(self.folder, everything=self._own_folder, keep_logs=keep_logs)
+        if self._held:
+            ground.let_go(self._held[0], self.folder)
+        for lock in self._held[1:]:
             lock.close()
+        self._held = ()
 
     def __enter__(self) -> Self:
         return self

@@ -58,6 +58,7 @@ def _daemons(spec: LabSpec) -> dict[str, str | None]:
         "JobContainerType": "job_container/tmpfs" if spec.private_tmp else None,
         "PrologFlags": "Contain" if spec.private_tmp else None,
         "MpiDefault": "none",
+        "MailProg": "/bin/true",
         "PropagateResourceLimits": "NONE",  # the limits of whoever submits are not the job's
         "ReturnToService": "2",
         "SlurmdTimeout": "5",
@@ -149,16 +150,15 @@ def _range(spec: LabSpec, names: tuple[str, ...]) -> str:
 
 
 def gres_conf(spec: LabSpec) -> str:
-    """Return gres.conf. Slurm 22.05 drops a gpu that has no file, so each has one: a plain one that nobody opens, or a device of its own."""
+    """Return gres.conf. Slurm 22.05 drops a gpu that has no file, so each has one; all nodes of a lab share the files, being one host."""
     lines = ["AutoDetect=off"]
     for pool, names in spec.pool_nodes():
-        nodes = names if spec.devices == "own" else (_range(spec, names),)
-        lines += [f"NodeName={node} Name=gpu Type={kind} File={_files(spec, node, numbers)}" for node in nodes for kind, numbers in pool.numbers()]
+        lines += [f"NodeName={_range(spec, names)} Name=gpu Type={kind} File={_files(spec, numbers)}" for kind, numbers in pool.numbers()]
     return "\n".join(lines) + "\n"
 
 
-def _files(spec: LabSpec, node: str, numbers: range) -> str:
-    stem = f"{spec.folder}/dev/{node}/gpu" if spec.devices == "own" else f"{spec.folder}/dev/gpu"
+def _files(spec: LabSpec, numbers: range) -> str:
+    stem = f"{spec.folder}/dev/gpu"
     return f"{stem}{numbers[0]}" if len(numbers) == 1 else f"{stem}[{numbers[0]}-{numbers[-1]}]"
 
 

@@ -2,27 +2,44 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import pwd
 import secrets
 import shutil
 import stat
+import subprocess
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from wutong.centre.engines.slurm.lab import configuration
 from wutong.centre.engines.slurm.lab.problems import LabRunning
 from wutong.centre.engines.slurm.lab.spec import LabSpec
 
 PARTS = ("etc", "run", "log", "state", "spool", "munge", "db", "pids", "dev", "private")
-_LOCK = "lab.lock"
+_RECORD, _LOCK = "lab.json", "lab.lock"
 _LOG_BYTES = 1500
 _MAJOR = 240  # kept free for experiments: opening such a device says that there is none, or, where a control group forbids it, that one may not
 
 
-def record(folder: Path) -> Path:
-    """Return the file that says what lab lives in a folder; it is there from before the first daemon starts until after the last has ended."""
-    return folder / "lab.json"
+def write_record(folder: Path, kept: dict[str, Any]) -> None:
+    """Say what lab lives in a folder, whole or not at all; it stays from before the first daemon starts until after the last has ended."""
+    fresh = folder / f"{_RECORD}.new"
+    fresh.write_text(json.dumps(kept))
+    fresh.rename(folder / _RECORD)
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return what was written about the lab in a folder; None where there is none."""
+    with contextlib.suppress(OSError):
+        return dict(json.loads((folder / _RECORD).read_text()))
+    return None
+
+
+def named(folder: Path) -> str | None:
+    """Return the name of the lab in a folder; None where there is none."""
+    kept = read_record(folder)
+    return str(kept["name"]) if kept else None
 
 
 def hold(folder: Path) -> IO[str]:
@@ -38,7 +55,8 @@ def hold(folder: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.seek(0)
-        raise LabRunning(folder=folder, pid=lock.read() or "unknown") from None
+        with lock:
+            raise LabRunning(folder=folder, pid=lock.read() or "unknown") from None
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
@@ -82,32 +100,39 @@ def _write_private(path: Path, content: bytes, user: str) -> None:
 
 
 def _make_accelerators(spec: LabSpec) -> None:
-    folder = spec.folder / "dev"
-    if spec.devices != "own":
-        for number in range(max(sum(pool.accelerators.values()) for pool in spec.pools)):
-            path = folder / f"gpu{number}"
-            path.symlink_to("/dev/null") if spec.devices == "links" else path.touch()
-        return
-    minor = 0
-    for pool, names in spec.pool_nodes():
-        for node in names:
-            (folder / node).mkdir()
-            for number in range(sum(pool.accelerators.values())):
-                path = folder / node / f"gpu{number}"
-                os.mknod(path, stat.S_IFCHR, os.makedev(_MAJOR, minor))
-                path.chmod(0o666)
-                minor += 1
+    for number in range(max(sum(pool.accelerators.values()) for pool in spec.pools)):
+        path = spec.folder / "dev" / f"gpu{number}"
+        if spec.devices == "links":
+            path.symlink_to("/dev/null")
+        elif spec.devices == "own":
+            os.mknod(path, stat.S_IFCHR, os.makedev(_MAJOR, number))
+            path.chmod(0o666)
+        else:
+            path.touch()
 
 
 def remove(folder: Path, *, everything: bool, keep_logs: bool) -> None:
     """Remove what `lay_out` and the daemons made; the folder itself and what others put there only where everything is to go."""
+    _unmount(folder)
     for part in PARTS:
         if not (keep_logs and part == "log"):
             shutil.rmtree(folder / part, ignore_errors=True)
-    record(folder).unlink(missing_ok=True)
-    (folder / _LOCK).unlink(missing_ok=True)
-    if everything:
+    (folder / _RECORD).unlink(missing_ok=True)
+    if everything and not keep_logs:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unmount(folder: Path) -> None:
+    """Take off what job_container/tmpfs mounted for jobs whose node was killed."""
+    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted((each for each in points if Path(each).is_relative_to(folder)), key=len, reverse=True):
+        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+
+
+def let_go(lock: IO[str], folder: Path) -> None:
+    """Give the folder up to whoever starts the next lab in it."""
+    (folder / _LOCK).unlink(missing_ok=True)
+    lock.close()
 
 
 def tail(path: Path) -> str:

@@ -73,7 +73,7 @@ class DaemonFailed(Unavailable):
     """A daemon ended or did not become ready."""
 
     code = "lab_daemon_failed"
-    message = "{which} {what}. The end of its log:\n{log}"
+    message = "{which} {what}. The end of its log, which is kept in {folder}:\n{log}"
 
 
 class NoSuchDaemon(Problem):

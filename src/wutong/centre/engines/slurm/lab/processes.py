@@ -8,10 +8,10 @@ import pwd
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from wutong.centre.engines.local.processes import is_zombie, marked, send, tree
+from wutong.centre.engines.local.processes import is_zombie, marked, send
 from wutong.centre.engines.slurm.lab.checks import search_path
 from wutong.centre.engines.slurm.lab.daemons import Daemon
 from wutong.centre.engines.slurm.lab.spec import LabSpec
@@ -23,12 +23,12 @@ _children: dict[int, "subprocess.Popen[bytes]"] = {}
 
 def start(spec: LabSpec, daemon: Daemon) -> int:
     """Start a daemon with nothing of the caller's environment, and return its process id."""
-    environment = {**_environment_of(spec), **dict(daemon.environment), **dict([mark(spec.folder), _which(daemon.which)])}
+    variables = {**_environment_of(spec), **dict(daemon.environment), **dict([mark(spec.folder), _which(daemon.which)])}
     account = pwd.getpwnam(daemon.user) if daemon.user else None
     with output(spec.folder, daemon.which).open("ab") as log:
         child = subprocess.Popen(
             daemon.argv,
-            env=environment,
+            env=variables,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -45,8 +45,8 @@ def start(spec: LabSpec, daemon: Daemon) -> int:
 
 def call(spec: LabSpec, argv: tuple[str, ...], *, stdin: str = "") -> "subprocess.CompletedProcess[str]":
     """Run a program of the lab's to its end, and return what it said."""
-    environment = {**_environment_of(spec), **dict([mark(spec.folder)])}
-    return subprocess.run(argv, env=environment, cwd="/", input=stdin, capture_output=True, text=True, check=False, timeout=_CALL_S)
+    variables = {**_environment_of(spec), **dict([mark(spec.folder)])}
+    return subprocess.run(argv, env=variables, cwd="/", input=stdin, capture_output=True, text=True, check=False, timeout=_CALL_S)
 
 
 def _environment_of(spec: LabSpec) -> dict[str, str]:
@@ -81,9 +81,14 @@ def find_pid(folder: Path, which: str) -> int | None:
 
 
 def _carries(pid: int, pair: tuple[str, str]) -> bool:
+    return "=".join(pair).encode() in environment(pid)
+
+
+def environment(pid: int) -> set[bytes]:
+    """Return the variables that a process was started with; none where it is gone or not ours to see."""
     with contextlib.suppress(OSError):
-        return "=".join(pair).encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    return False
+        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    return set()
 
 
 def running(folder: Path) -> list[str]:
@@ -127,36 +132,3 @@ def wait_for(condition: Callable[[], bool], *, limit_s: float, tick_s: float = _
             return False
         time.sleep(tick_s)
     return True
-
-
-def sweep(folder: Path, nodes: Iterable[str]) -> int:
-    """Kill what the lab's nodes left behind: step daemons that have a log of the lab open, jobs of its nodes, and all that is below them."""
-    variables = {f"SLURMD_NODENAME={node}".encode() for node in nodes}
-    found = 0
-    while left := [pid for pid in _pids() if not is_gone(pid) and (_is_step_of(pid, folder) or _environment(pid) & variables)]:
-        found += len(left)
-        kill({below for pid in left for below in (pid, *tree(pid))})
-    return found
-
-
-def _pids() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-
-
-def _environment(pid: int) -> set[bytes]:
-    with contextlib.suppress(OSError):
-        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
-    return set()
-
-
-def _is_step_of(pid: int, folder: Path) -> bool:
-    with contextlib.suppress(OSError):
-        if Path(f"/proc/{pid}/comm").read_text().strip() == "slurmstepd":
-            return any(_target(each).is_relative_to(folder) for each in (Path(f"/proc/{pid}/cwd"), *Path(f"/proc/{pid}/fd").iterdir()))
-    return False
-
-
-def _target(link: Path) -> Path:
-    with contextlib.suppress(OSError):
-        return link.readlink()
-    return Path()
