@@ -24,6 +24,7 @@ from wutong.centre.engines.protocol import Absent, Accepted, EndReason, Refused,
 
 _MOST_RESTARTS = 3
 _STOP_S = 5
+_LATE_MS = 2000
 _DAY_MS = 24 * 3600 * 1000
 
 
@@ -178,19 +179,22 @@ class Runs:
             self._settle(live, seen_alive=True)
 
     def reckon(self) -> None:
-        """Write the usage windows of running runs that are over; does nothing until one is."""
-        now = now_ms()
+        """Write the usage windows of running runs that are over; does nothing until one is.
+
+        A little late, because a job that ended just before a window did is still with its keeper then, and what is reported is not taken back.
+        """
+        now, window = now_ms(), self.records.window_ms
         if now < self._reckon_at:
             return
-        window = self.records.window_ms
-        self._reckon_at = (now // window + 1) * window
-        mono = monotonic_ms()
+        late = min(_LATE_MS, window // 4)
+        self._reckon_at = ((now - late) // window + 1) * window + late
+        mono = monotonic_ms() - late
         for live in self.live.values():
             if live.started_ms is not None:
                 until = live.started_ms + mono - live.started_mono
                 fresh = usage.windows(live.started_ms, until, window_ms=window, ended=False, after_ms=live.reported_ms)
                 self.records.add_usage(live.name, live.restart, live.need.slots, fresh)
-                live.reported_ms = until // window * window
+                live.reported_ms = max(until // window * window, live.reported_ms or 0)
         if now >= self._prune_at:
             self._prune_at = now + _DAY_MS
             self.records.prune(now - 30 * _DAY_MS)
@@ -284,7 +288,7 @@ class Runs:
         lasts = spec.time_limit_s + spec.grace_s + _STOP_S
         live = Live(spec.name, spec.tenant, admission.need_of(spec), lasts, row["restart"], devices, self.home.run(spec.name), monotonic_ms())
         last = self.records.last_window(live.name, live.restart)
-        live.reported_ms = None if last is None else last
+        live.reported_ms = None if last is None else last + self.records.window_ms
         return live
 
     def _not_started(self, live: Live, error: OSError) -> None:
@@ -310,8 +314,7 @@ class Runs:
         # While we watched, the end is now; else it is the keeper's last sign of life, but never before what was already reported.
         ended = started + monotonic_ms() - live.started_mono if seen_alive and live.started_mono else keepers.last_sign_ms(live)
         detail = "The process that kept the run was lost, and the run with it. It is the centre's fault, not the run's."
-        known = 0 if live.reported_ms is None else live.reported_ms + (0 if seen_alive else self.records.window_ms)
-        values = {"reason": EndReason.ENGINE_FAULT.value, "detail": detail, "started_ms": started, "ended_ms": max(ended, started, known)}
+        values = {"reason": EndReason.ENGINE_FAULT.value, "detail": detail, "started_ms": started, "ended_ms": max(ended, started)}
         self._end(live, values)
 
     def _again(self, live: Live, *, counts: bool) -> None:
@@ -330,8 +333,10 @@ class Runs:
     def _end(self, live: Live, result: dict[str, object]) -> None:
         self._release(live)
         kept = ("reason", "detail", "exit_code", "signal", "started_ms", "ended_ms", "max_memory_mb", "cpu_ms")
-        self.records.end(live.name, **{key: result[key] for key in kept if key in result})
         started, ended = result.get("started_ms"), result.get("ended_ms")
+        if isinstance(started, int) and isinstance(ended, int):
+            ended = max(ended, live.reported_ms or 0)  # else the last window would fall, and never be final
+        self.records.end(live.name, **{key: result[key] for key in kept if key in result} | {"ended_ms": ended})
         if not isinstance(started, int) or not isinstance(ended, int):
             return
         windows = usage.windows(started, ended, window_ms=self.records.window_ms, ended=True)
