@@ -127,7 +127,7 @@ class Agent:
         try:
             if ask.get("verb") == "wait":
                 until = monotonic_ms() / 1000 + min(float(ask["timeout"]), _LONGEST_WAIT_S)
-                connection.wait = (self.views.place(str(ask["since"])), until)
+                connection.wait = (self.records.place(str(ask["since"])), until)
                 return None
             return self._verb(ask)
         except (KeyError, TypeError, ValueError) as error:

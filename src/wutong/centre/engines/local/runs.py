@@ -12,13 +12,14 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
+from wutong.centre.engines.journal import Row
 from wutong.centre.engines.local import admission, folders, keepers, usage
 from wutong.centre.engines.local.folders import Home
 from wutong.centre.engines.local.job import Ticket
 from wutong.centre.engines.local.keepers import Live
 from wutong.centre.engines.local.moments import monotonic_ms, now_ms
 from wutong.centre.engines.local.queue import Holding, Need, Plan, Queue, Shares, Waiting, charge, plan
-from wutong.centre.engines.local.records import Records, Row
+from wutong.centre.engines.local.records import Records
 from wutong.centre.engines.local.sandbox import FIRST_IDENTITY, Sandbox
 from wutong.centre.engines.protocol import Absent, Accepted, EndReason, Refused, RunSpec, Unknown
 

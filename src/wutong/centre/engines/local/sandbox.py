@@ -72,22 +72,41 @@ def refusal(mounts: Sequence[Mount]) -> str | None:
     return None
 
 
-def command(sandbox: Sandbox, spec: RunSpec, folder: RunFolder, environment: Mapping[str, str], identity: int | None) -> Command:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where the command is not to run here but on another machine: its kind of processor, the job's user there, and the devices it is shown."""
+
+    machine: str
+    user: int
+    devices: tuple[str, ...] = ()
+
+
+def command(
+    sandbox: Sandbox,
+    spec: RunSpec,
+    folder: RunFolder,
+    environment: Mapping[str, str],
+    identity: int | None,
+    elsewhere: Elsewhere | None = None,
+) -> Command:
     """Return the command that runs the job's own inside the sandbox."""
     unsafe = [f"{key}={value}" for key, value in environment.items() if _UNSAFE.fullmatch(key)]
     # What the dynamic linker and libc obey must not reach bubblewrap and setpriv, which still are root: `env` sets it after the identity has changed.
     inner = ["/usr/bin/env", *unsafe, *spec.argv] if unsafe else list(spec.argv)
     if identity is not None:
         inner = [*_as(identity), *inner]
-    options = [*_name_spaces(sandbox, network=spec.network), *_system(network=spec.network), *_own(spec, folder)]
-    user = identity if identity is not None else os.getuid()
+    options = [*_name_spaces(sandbox, network=spec.network), *_system(network=spec.network), *([] if elsewhere else _interpreter())]
+    options += _own(spec, folder)
+    for device in elsewhere.devices if elsewhere else ():
+        options += ["--dev-bind-try", device, device]
+    user = elsewhere.user if elsewhere else identity if identity is not None else os.getuid()
     inputs = [
         f"root:x:0:0::/:/bin/false\ntenant:x:{user}:{user}::{WORK}:/bin/sh\n".encode(),
         f"root:x:0:\ntenant:x:{user}:\n".encode(),
     ]
     options += ["--perms", "0444", "--ro-bind-data", "{0}", "/etc/passwd", "--perms", "0444", "--ro-bind-data", "{1}", "/etc/group"]
     options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
-    if program := seccomp.program():
+    if program := seccomp.program(elsewhere.machine) if elsewhere else seccomp.program():
         options += ["--seccomp", "{2}"]
         inputs.append(program)
     # The options go through a descriptor too: a command line can be read by everyone, and the job would learn where things lie on the host.
@@ -118,7 +137,14 @@ def probe(wanted: str) -> Sandbox:
 def _try(sandbox: Sandbox) -> str:
     if sandbox.as_root and not Path("/usr/bin/setpriv").exists():
         return "setpriv (of util-linux) is not installed."
-    options = [*_name_spaces(sandbox, network=False), *_system(network=False), "--", *(_as(FIRST_IDENTITY) if sandbox.as_root else ()), "true"]
+    options = [
+        *_name_spaces(sandbox, network=False),
+        *_system(network=False),
+        *_interpreter(),
+        "--",
+        *(_as(FIRST_IDENTITY) if sandbox.as_root else ()),
+        "true",
+    ]
     try:
         done = subprocess.run([sandbox.program, *options], capture_output=True, timeout=20, check=False, env={"PATH": "/usr/bin:/bin"}, cwd="/")
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -163,9 +189,13 @@ def _system(*, network: bool) -> tuple[str, ...]:
         options += ["--perms", "0755", "--dir", place]
     for name in _CONFIGURATION + (_NETWORK if network else ()):
         options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    options += ["--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
+    return (*options, "--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu")
+
+
+@functools.cache
+def _interpreter() -> tuple[str, ...]:
     prefix = os.path.realpath(sys.base_prefix)
-    return tuple(options if PurePosixPath(prefix).is_relative_to("/usr") else [*options, *_bind(prefix, prefix, read_only=True)])
+    return () if PurePosixPath(prefix).is_relative_to("/usr") else tuple(_bind(prefix, prefix, read_only=True))
 
 
 def _own(spec: RunSpec, folder: RunFolder) -> list[str]:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wutong import __version__
+from wutong.centre.engines.journal import Row
 from wutong.centre.engines.local import queue as queues
 from wutong.centre.engines.local import wire
 from wutong.centre.engines.local.logs import log_size, read_log
 from wutong.centre.engines.local.moments import monotonic_ms
-from wutong.centre.engines.local.records import Row
 from wutong.centre.engines.local.runs import Runs
 from wutong.centre.engines.protocol import Absent, Capabilities, EndReason, Phase, Sighting, Unknown
 
@@ -53,16 +53,16 @@ class Views:
 
     def changes(self, since: str) -> dict[str, Any]:
         """Return the runs that changed after a cursor."""
-        rows = self._records.list_changed(self.place(since), _MOST_CHANGES)
-        last = rows[-1]["seq"] if rows else max(self.place(since), 0)
-        return {"cursor": self.cursor(last), "sightings": [wire.sighting_to_json(sighting) for _row, sighting in self._sightings(rows)]}
+        rows = self._records.list_changed(self._records.place(since), _MOST_CHANGES)
+        last = rows[-1]["seq"] if rows else max(self._records.place(since), 0)
+        return {"cursor": self._records.cursor(last), "sightings": [wire.sighting_to_json(sighting) for _row, sighting in self._sightings(rows)]}
 
     def usage(self, since: str) -> dict[str, Any]:
         """Return usage written after a cursor."""
-        rows = self._records.list_usage(self.place(since), _MOST_RECORDS)
-        last = rows[-1]["seq"] if rows else self.place(since)
+        rows = self._records.list_usage(self._records.place(since), _MOST_RECORDS)
+        last = rows[-1]["seq"] if rows else self._records.place(since)
         records = [(row["name"], row["restart"], row["window_ms"], row["used_ms"], row["slots"], row["final"]) for row in rows]
-        return {"cursor": self.cursor(last), "records": records}
+        return {"cursor": self._records.cursor(last), "records": records}
 
     def logs(self, name: str, offset: int, limit: int, restart: int | None) -> tuple[dict[str, Any], bytes] | Absent | Unknown:
         """Return a piece of a log."""
@@ -78,15 +78,6 @@ class Views:
         except OSError as error:
             return Unknown(f"The log could not be read: {error.strerror}.")
         return {"offset": offset, "next_offset": offset + len(data), "complete": complete, "restart": chosen}, data
-
-    def cursor(self, place: int) -> str:
-        """Return a cursor; it names this agent's memory, so that one of an older, lost memory starts from the beginning."""
-        return f"{self._records.epoch}:{place}"
-
-    def place(self, cursor: str) -> int:
-        """Return the place a cursor stands for; 0 where it is not one of ours."""
-        epoch, _, place = cursor.partition(":")
-        return int(place) if epoch == self._records.epoch and place.isdigit() else 0
 
     def _sightings(self, rows: Iterable[Row]) -> Iterable[tuple[Row, Sighting]]:
         for row in rows:
