@@ -6,7 +6,6 @@ Runs start, write and end in `advance`; a submission or cancellation waits for i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wutong.centre.engines.local.usage import Window, windows
 from wutong.centre.engines.protocol import (
     Absent,
     Accepted,
@@ -22,6 +21,7 @@ from wutong.centre.engines.protocol import (
     UsageBatch,
     UsageRecord,
 )
+from wutong.centre.engines.usage import Window, windows
 from wutong.kit import clock
 
 WINDOW_MS = 60_000

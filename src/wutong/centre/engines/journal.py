@@ -5,16 +5,13 @@ disk); the caller rolls back and reads everything again.
 """
 # ruff: noqa: S608 - only names of columns written in this package are put into statements; values are bound
 
-import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from wutong.centre.engines.local import wire
-from wutong.centre.engines.local.usage import Window
-from wutong.centre.engines.protocol import RunSpec
+from wutong.centre.engines.usage import Window
 
 _SCHEMA = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
@@ -96,10 +93,6 @@ class Journal:
         """Return the run, if it is known."""
         row: Row | None = self._db.execute(f"select {self.columns} from runs where name = ?", (name,)).fetchone()
         return row
-
-    def spec(self, name: str) -> RunSpec:
-        """Return what a known run asked for."""
-        return wire.spec_from_json(json.loads(self._db.execute("select spec from runs where name = ?", (name,)).fetchone()[0]))
 
     def list_named(self, names: Sequence[str]) -> Iterator[Row]:
         """Yield the runs of these names that are known."""

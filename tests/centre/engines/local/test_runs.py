@@ -9,8 +9,8 @@ from wutong.centre.engines.local.queue import Need
 from wutong.centre.engines.local.records import Records
 from wutong.centre.engines.local.runs import Runs
 from wutong.centre.engines.local.sandbox import Sandbox
-from wutong.centre.engines.local.usage import windows
 from wutong.centre.engines.protocol import RunSpec
+from wutong.centre.engines.usage import windows
 
 STARTED = 1_800_000_000_000
 

@@ -41,6 +41,10 @@ class Records(Journal):
             (spec.name, spec.tenant, text, submitted_ms, self._next()),
         )
 
+    def spec(self, name: str) -> RunSpec:
+        """Return what a known run asked for."""
+        return wire.spec_from_json(json.loads(self._db.execute("select spec from runs where name = ?", (name,)).fetchone()[0]))
+
     def shares(self) -> dict[str, tuple[float, int, float]]:
         """Return each tenant's past use, the moment it was reckoned at, and its weight."""
         return {

@@ -12,8 +12,9 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
+from wutong.centre.engines import usage
 from wutong.centre.engines.journal import Row
-from wutong.centre.engines.local import admission, folders, keepers, usage
+from wutong.centre.engines.local import admission, folders, keepers
 from wutong.centre.engines.local.folders import Home
 from wutong.centre.engines.local.job import Ticket
 from wutong.centre.engines.local.keepers import Live

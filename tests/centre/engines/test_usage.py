@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wutong.centre.engines.local.usage import decayed, windows
+from wutong.centre.engines.usage import decayed, windows
 
 moments = st.integers(0, 10**7)
 lengths = st.integers(0, 10**6)
