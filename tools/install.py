@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements-dev.lock"
+# What stands in for S3 in a few tests is most of all code here, and hardly any of it is ever used.
+LEFT_TO_ITS_TESTS = r"/(cfnlint|moto|networkx|sympy)/"
 HANDED_ON = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS", "cert": "SSL_CERT_FILE"}
 
 
@@ -31,6 +33,7 @@ def main() -> int:
         print("uv could not; pip installs, which takes longer ...", flush=True)
         run(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", LOCK)
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", ROOT)
+    compile_bytecode(python)
     (VENV / ".installed").touch()
     return 0
 
@@ -44,6 +47,15 @@ def install_with_uv(python: Path) -> bool:
     options = ("--quiet", "--require-hashes", "--index-strategy", "unsafe-best-match")
     argv = [VENV / "bin" / "uv", "pip", "install", "--python", python, *options, "-r", LOCK]
     return subprocess.run(argv, env={**os.environ, **handed_on(python)}, check=False).returncode == 0
+
+
+def compile_bytecode(python: Path) -> None:
+    """Compile every module once: where PYTHONDONTWRITEBYTECODE is set, each process would otherwise compile them all again at each start.
+
+    Packages ship a few files that are no Python of this version, so what cannot be compiled is passed over.
+    """
+    folders = (VENV / "lib", ROOT / "src")
+    subprocess.run([python, "-m", "compileall", "-qq", "-j", "0", "-x", LEFT_TO_ITS_TESTS, *folders], check=False)
 
 
 def block_of(name: str) -> str:
