@@ -15,6 +15,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def lab():
     """Eight nodes of eight accelerators, up in a quarter of a second; no accounting, no associations, no preemption."""
+    Lab.end_abandoned()
     with Lab.start(accounting=False) as lab:
         yield lab
 
@@ -22,5 +23,6 @@ def lab():
 @pytest.fixture(scope="session")
 def lab_accounting():
     """The same with accounting: jobs need an account; QOS, limits and preemption work."""
+    Lab.end_abandoned()
     with Lab.start(accounting=True) as lab:
         yield lab

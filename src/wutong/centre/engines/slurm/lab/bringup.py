@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wutong.centre.engines.slurm.lab import daemons, ground, leftovers, processes
+from wutong.centre.engines.slurm.lab import daemons, database, ground, leftovers, processes
 from wutong.centre.engines.slurm.lab.daemons import Daemon
 from wutong.centre.engines.slurm.lab.ports import is_listening
 from wutong.centre.engines.slurm.lab.problems import DaemonFailed
@@ -47,15 +47,14 @@ class BringUp:
     def _accounting(self) -> None:
         spec = self.spec
         with self._timed("database made"):
-            _call(spec, daemons.install_database(spec))
+            database.make_files(spec)
         with self._timed("mariadbd"):
             start_and_wait(spec, daemons.database(spec))
-            argv, sql = daemons.prepare_database(spec)
-            _call(spec, argv, stdin=sql)
+            database.prepare(spec)
         with self._timed("slurmdbd"):
             start_and_wait(spec, daemons.accounting(spec))
         with self._timed("cluster added"):  # before slurmctld starts, or it does not know where it belongs
-            _call(spec, ("sacctmgr", "-i", "add", "cluster", spec.name))
+            database.run(spec, ("sacctmgr", "-i", "add", "cluster", spec.name))
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -88,14 +87,6 @@ def _answers(daemon: Daemon) -> bool:
 def _last_words(folder: Path, which: str) -> dict[str, object]:
     own, printed = folder / "log" / f"{which.replace(':', '-')}.log", processes.output(folder, which)
     return {"folder": folder / "log", "log": ground.tail(own if own.exists() else printed)}
-
-
-def _call(spec: LabSpec, argv: tuple[str, ...], stdin: str = "") -> None:
-    result = processes.call(spec, argv, stdin=stdin)
-    if result.returncode:
-        raise DaemonFailed(
-            which=argv[0], what=f"ended with {result.returncode}", folder=spec.folder / "log", log=(result.stdout + result.stderr)[-1500:]
-        )
 
 
 def wait_for_nodes(spec: LabSpec, limit_s: float = START_S) -> None:

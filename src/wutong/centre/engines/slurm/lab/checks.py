@@ -58,20 +58,19 @@ def folder(spec: LabSpec) -> None:
     path = spec.folder
     if not re.fullmatch(r"[A-Za-z0-9/._-]+", str(path)):
         raise FolderUnfit(folder=path, reason="Slurm's files take only letters, digits, '.', '_' and '-' in it. Choose another name.")
+    if closed := unreachable(path):
+        raise FolderUnfit(
+            folder=path, reason=f"jobs run as other users, who cannot enter {closed}. Choose a folder under /var/tmp, or open that one (chmod o+x)."
+        )
     node = max(spec.node_names, key=len)
     longest = len(f"{path}/spool/{node}/{node}{_LONGEST_STEP}")
     if longest > _SOCKET_BYTES:
-        shorter = longest - _SOCKET_BYTES
         raise FolderUnfit(
-            folder=path, reason=f"its name is {shorter} characters too long for the sockets that Slurm makes in it. Choose a shorter one."
+            folder=path, reason=f"its name is too long by {longest - _SOCKET_BYTES} for the sockets that Slurm makes in it. Choose a shorter one."
         )
     if spec.private_tmp and any(path.is_relative_to(each) for each in ("/tmp", "/dev/shm")):  # noqa: S108
         raise FolderUnfit(
             folder=path, reason="with a private /tmp for each job Slurm refuses a folder below /tmp or /dev/shm. Choose one under /var/tmp."
-        )
-    if closed := unreachable(path):
-        raise FolderUnfit(
-            folder=path, reason=f"jobs run as other users, who cannot enter {closed}. Choose a folder under /var/tmp, or open that one (chmod o+x)."
         )
 
 

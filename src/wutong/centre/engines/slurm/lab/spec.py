@@ -133,6 +133,11 @@ class LabSpec:
         return self.folder / "db" / "sock"
 
     @property
+    def database_files(self) -> Path:
+        """Where MariaDB keeps everything."""
+        return self.folder / "db" / "data"
+
+    @property
     def jwt_key(self) -> Path:
         """The key that tokens for slurmrestd are signed with."""
         return self.folder / "etc" / "jwt.key"
