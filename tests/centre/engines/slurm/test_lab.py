@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def folder():
 
 def of_this_lab(spec):
     return processes.ours(spec.folder) + [pid for pid in leftovers._pids() if leftovers._belongs(pid, spec)]
+
+
+@contextmanager
+def step(lab, script):
+    """A script that runs under srun, from when it says that it is on; srun is killed at the end, and what it started is not."""
+    with subprocess.Popen(["srun", "sh", "-c", script], env={**os.environ, **lab.environment}, stdout=subprocess.PIPE) as job:
+        assert job.stdout.readline() == b"on\n"
+        yield
+        job.kill()
 
 
 def test_everything_comes_up_and_goes_again():
@@ -88,13 +98,10 @@ def test_a_lab_whose_owner_was_killed_can_be_stopped(folder):
         lab = Lab.attach(folder)
         with pytest.raises(LabRunning, match=str(owner.pid)):
             Lab.start(folder, nodes=1, accounting=False)
-        script = "trap '' TERM; setsid sleep 600 & env -i sleep 600 & echo on; wait"
-        with subprocess.Popen(["srun", "sh", "-c", script], env={**os.environ, **lab.environment}, stdout=subprocess.PIPE) as job:
-            assert job.stdout.readline() == b"on\n"
+        with step(lab, "trap '' TERM; setsid sleep 600 & env -i sleep 600 & echo on; wait"):
             owner.kill()
             lab.kill("slurmctld")  # so that nobody can end the job in good order
             lab.kill(f"slurmd:{lab.node_names[0]}")
-            job.kill()
     assert len(of_this_lab(lab.spec)) > 2
     Lab.attach(folder).stop()
     assert of_this_lab(lab.spec) == []
@@ -152,7 +159,7 @@ def test_daemons_are_killed_and_come_back():
             lab.pid("slurmctld")
         lab.restart_daemon("slurmctld")
         assert lab.pid("slurmctld") != before
-        lab.wait_for_nodes()
+        assert lab.run("scontrol", "ping").stdout.endswith("is UP\n")
         with pytest.raises(NoSuchDaemon, match="slurmdbd"):
             lab.restart_daemon("slurmdbd")
 
@@ -199,8 +206,8 @@ def test_control_groups_confine_a_job_to_its_devices():
 def test_a_job_has_a_tmp_of_its_own():
     with Lab.start(nodes=1, accounting=False, private_tmp=True) as lab:
         assert lab.run("srun", "ls", "-A", "/tmp").stdout == ""
-        hold(lab)
-        lab.kill(f"slurmd:{lab.node_names[0]}")
+        with step(lab, "echo on; sleep 600"):
+            lab.kill(f"slurmd:{lab.node_names[0]}")
     assert str(lab.folder) not in Path("/proc/self/mounts").read_text()
     assert not lab.folder.exists()
 

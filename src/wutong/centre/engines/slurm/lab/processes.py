@@ -44,9 +44,12 @@ def start(spec: LabSpec, daemon: Daemon) -> int:
 
 
 def call(spec: LabSpec, argv: tuple[str, ...], *, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run a program of the lab's to its end, and return what it said."""
+    """Run a program of the lab's to its end, and return what it said. One that hangs has failed."""
     variables = {**_environment_of(spec), **dict([mark(spec.folder)])}
-    return subprocess.run(argv, env=variables, cwd="/", input=stdin, capture_output=True, text=True, check=False, timeout=_CALL_S)
+    try:
+        return subprocess.run(argv, env=variables, cwd="/", input=stdin, capture_output=True, text=True, check=False, timeout=_CALL_S)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(argv, 1, "", f"{argv[0]} said nothing for {_CALL_S:.0f} s.")
 
 
 def _environment_of(spec: LabSpec) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """UNIX users for a lab's tenants: made when first asked for, removed with the last lab that asked. Users that were there before stay."""
 
 import fcntl
+import grp
 import hashlib
 import pwd
 import shutil
@@ -18,18 +19,22 @@ _MADE = LOCKS / "users"  # a folder for each user that a lab made, in it a file 
 def make(folder: Path, name: str, uid: int) -> None:
     """Make the user, with a group of the same number and no home. Raises Conflict where the name or number is someone else's."""
     with _alone():
-        kept = _MADE / name
-        if not kept.exists():
-            if _is_there(name, uid):
-                return
-            kept.mkdir(parents=True)
-            (kept / _token(folder)).write_text(str(folder))
-            subprocess.run(["groupadd", "--gid", str(uid), name], check=True, capture_output=True)
-            line = ["useradd", "--no-create-home", "--home-dir", "/nonexistent", "--uid", str(uid), "--gid", str(uid), "--shell", "/bin/sh", name]
-            subprocess.run(line, check=True, capture_output=True)
-        elif not _is_there(name, uid):
-            raise Conflict(reason=f"Another lab made the user {name} and its end was cut short. Remove {kept} and try again.")
+        there, kept = _is_there(name, uid), _MADE / name
+        if there and not kept.exists():
+            return
+        kept.mkdir(parents=True, exist_ok=True)
         (kept / _token(folder)).write_text(str(folder))
+        if not there:
+            if not any(group.gr_name == name for group in grp.getgrall()):
+                _call("groupadd", "--gid", str(uid), name)
+            shell = ("--shell", "/bin/sh", "--home-dir", "/nonexistent")
+            _call("useradd", "--no-create-home", *shell, "--uid", str(uid), "--gid", str(uid), name)
+
+
+def _call(*argv: str) -> None:
+    result = subprocess.run(argv, check=False, capture_output=True, text=True)
+    if result.returncode:
+        raise Conflict(reason=f"The user could not be made: {result.stderr.strip()}")
 
 
 def _is_there(name: str, uid: int) -> bool:
