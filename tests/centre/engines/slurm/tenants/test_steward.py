@@ -1,0 +1,186 @@
+"""The steward on a real cluster: what it makes, what it leaves, and that being cut short does no harm."""
+
+import subprocess
+import sys
+
+import pytest
+from tests.centre.engines.slurm.tenants.conftest import TENANTS, runner
+
+from wutong.centre.engines.slurm.tenants import names
+from wutong.centre.engines.slurm.tenants.policy import usual_policy
+from wutong.centre.engines.slurm.tenants.rules import Limits, Noun, ProjectWish, ServiceClass, TenantWish, Verb
+from wutong.centre.engines.slurm.tenants.steward import CommandFailed, NoSuchCluster
+
+pytestmark = [pytest.mark.needs_slurm]
+
+GOOD = TenantWish(
+    "good",
+    "武汉大学 'x|y'",
+    share=5,
+    projects=(ProjectWish("p", "项目", share=2),),
+    limits=Limits(4, 50, {"cpu": 8, "gres/gpu": 16}, {"gres/gpu": 900}),
+)
+EVIL = TenantWish("evil", classes=(ServiceClass.NORMAL, ServiceClass.IDLE))
+
+
+def held_job(lab, steward, tenant):
+    line = ["sbatch", "--parsable", "--hold", f"--uid={TENANTS[tenant]}", f"--account={names.tenant_account(steward.centre, tenant)}"]
+    return lab.run(*line, "--export=NONE", "--output=/dev/null", "--wrap", "true").stdout.strip()
+
+
+def test_a_life(lab_accounting, steward):
+    """Made, left alone, corrected, shut, put off for a job, and gone."""
+    lab = lab_accounting
+    dry = steward.plan([GOOD, EVIL])
+    assert steward.plan([GOOD, EVIL]).lines() == dry.lines()
+    first = steward.step([GOOD, EVIL])
+    assert first.failures == ()
+    assert first.plan.changes == dry.changes
+    assert steward.step([GOOD, EVIL]).plan.changes == ()
+
+    mine = lab.run("sacctmgr", "-nP", "show", "account", f"name={names.tenant_account(steward.centre, 'good')}", "format=descr").stdout.strip()
+    assert mine == "武汉大学 x y"
+    for _ in range(2):  # the project's account is shut, then removed
+        assert steward.step([TenantWish("good", "新", share=2), TenantWish("evil")]).failures == ()
+    assert steward.step([TenantWish("good", "新", share=2), TenantWish("evil")]).plan.changes == ()
+    seen = steward.look().find(Noun.ACCOUNT, names.tenant_account(steward.centre, "good"))
+    assert set(seen.settings) == {"parent", "organization", "description", "fairshare"}
+
+    job = held_job(lab, steward, "evil")
+    steward.step([TenantWish("good", "新", share=2)])
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        held_job(lab, steward, "evil")
+    assert "AssocGrpSubmitJobsLimit" in refused.value.stderr
+    put_off = steward.step([TenantWish("good", "新", share=2)])
+    assert put_off.failures == ()
+    assert [aside.why for aside in put_off.plan.deferred] == ["its jobs have not ended."]
+    assert lab.run("squeue", "-h", "-j", job, "-o", "%r").stdout.strip() == "JobHeldUser"
+
+    lab.run("scancel", job)
+    gone = steward.step([])
+    assert gone.failures == ()
+    assert steward.step([]).failures == ()
+    assert _accounts(steward) == {steward.centre}
+
+    assert steward.step([GOOD]).failures == ()
+    assert len(_accounts(steward)) == 3
+
+
+def _accounts(steward):
+    """The centre's accounts that have a place on the cluster."""
+    return {each.key[0] for each in steward.look().of(Noun.ACCOUNT) if each.key[0].startswith(steward.centre) and "parent" in each.settings}
+
+
+def test_things_of_others_are_left_alone(lab_accounting, steward):
+    lab = lab_accounting
+    other = f"x{steward.centre}"
+    lab.run("sacctmgr", "-i", "add", "account", f"name={other}", "organization=site", "description=Dept. A|B")
+    lab.run("sacctmgr", "-i", "add", "qos", f"name={other}", "priority=7")
+    lab.run("sacctmgr", "-i", "add", "account", f"name={names.tenant_account(steward.centre, 'evil')}", "organization=site", "fairshare=9")
+    steward.step([GOOD, EVIL])
+    lab.run("sacctmgr", "-i", "add", "user", "name=nobody", f"account={names.tenant_account(steward.centre, 'good')}")
+    before = [thing for thing in steward.look().things.values() if other in thing.key or "nobody" in thing.key]
+    outcome = steward.step([GOOD, EVIL])
+    assert outcome.plan.changes == ()
+    assert {aside.key for aside in outcome.plan.conflicts} >= {(names.tenant_account(steward.centre, "evil"),)}
+    steward.step([])
+    steward.step([])
+    after = steward.look()
+    assert [thing for thing in after.things.values() if other in thing.key or "nobody" in thing.key] == before
+    assert after.find(Noun.ACCOUNT, names.tenant_account(steward.centre, "evil")).settings["fairshare"] == "9"
+
+
+KILLED = """
+import subprocess, sys
+argv, stdin, after = eval(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+try:
+    child.communicate(stdin, timeout=after)
+except subprocess.TimeoutExpired:
+    child.kill()
+    child.wait()
+"""
+
+
+@pytest.mark.parametrize("after_s", [pytest.param(0.1, marks=pytest.mark.slow), 0.25, pytest.param(0.45, marks=pytest.mark.slow)])
+def test_killed_in_the_middle(lab_accounting, steward, after_s):
+    """Every call that changes something is killed somewhere on its way; the next step finds what is left to do and does it."""
+    whole, lab = steward.run, lab_accounting
+
+    def cut_short(argv, *, stdin=""):
+        if "show" in argv or argv[0] == "squeue":
+            return whole(argv, stdin=stdin)
+        lab.run(sys.executable, "-c", KILLED, repr(tuple(argv)), stdin, str(after_s))
+        raise CommandFailed(program=argv[0], said="killed")
+
+    steward.run = cut_short
+    assert steward.step([GOOD, EVIL]).failures
+    steward.run = whole
+    for _ in range(3):
+        outcome = steward.step([GOOD, EVIL])
+        if not outcome.changed:
+            break
+    assert outcome.plan.changes == ()
+    assert outcome.plan.conflicts == ()
+
+
+def test_a_job_that_comes_in_is_in_the_tenants_account_and_class(lab_accounting, steward):
+    steward.step([GOOD, EVIL])
+    job = held_job(lab_accounting, steward, "good")
+    told = lab_accounting.run("squeue", "-h", "-j", job, "-o", "%u %a %q").stdout.split()
+    lab_accounting.run("scancel", job)
+    assert told == [TENANTS["good"], names.tenant_account(steward.centre, "good"), names.class_qos(steward.centre, ServiceClass.NORMAL)]
+
+
+def test_the_usual_classes_all_stand(lab_accounting, steward):
+    steward.policy = usual_policy()
+    assert steward.step([]).failures == ()
+    assert steward.step([]).plan.changes == ()
+    line = ["sacctmgr", "-nP", "show", "qos", "format=name,preempt,preemptmode,priority"]
+    told = [row.split("|") for row in lab_accounting.run(*line).stdout.splitlines() if row.startswith(steward.centre)]
+    by_name = {name.removeprefix(f"{steward.centre}-"): (preempt, mode, int(priority)) for name, preempt, mode, priority in told}
+    assert set(by_name) == set(ServiceClass)
+    assert by_name["urgent"] == (f"{steward.centre}-idle,{steward.centre}-preemptible", "cluster", 1000)
+    assert by_name["idle"] == ("", "requeue", 0)
+
+
+def test_a_cluster_that_is_not_there_is_not_made_up(lab_accounting, steward):
+    steward.cluster = "nowhere"
+    with pytest.raises(NoSuchCluster):
+        steward.step([GOOD])
+    assert "nowhere" not in lab_accounting.run("sacctmgr", "-nP", "show", "cluster", "format=cluster").stdout
+
+
+def test_a_tenant_without_a_user_waits_and_keeps_what_it_has(steward):
+    steward.step([GOOD, EVIL])
+    steward.identities._user_pattern = "wutong-nobody-{tenant}"
+    outcome = steward.step([GOOD, EVIL])
+    assert not any(change.verb is Verb.REMOVE for change in outcome.plan.changes)
+    assert len(outcome.plan.deferred) == 2
+    assert "There is no UNIX user wutong-nobody-good for the tenant good." in outcome.plan.deferred[0].why
+
+
+def test_a_slurm_that_knows_no_nested_sets(lab_accounting, steward):
+    whole = runner(lab_accounting)
+
+    def newer(argv, *, stdin=""):
+        return whole([word.replace("Lft,Rgt", "Lineage") for word in argv], stdin=stdin)
+
+    expected = steward.look()
+    steward.run = newer
+    assert steward.look() == expected
+
+
+def test_nothing_is_known_while_slurm_does_not_answer(steward):
+    def silent(argv, *, stdin=""):
+        raise CommandFailed(program=argv[0], said="Connection refused")
+
+    steward.run = silent
+    with pytest.raises(CommandFailed, match="Connection refused"):
+        steward.step([GOOD])
+
+
+@pytest.mark.parametrize("name", ["root", "Wutong", "a b", ""])
+def test_a_centre_has_a_name_that_slurm_can_carry(steward, name):
+    with pytest.raises(ValueError, match="small letters"):
+        type(steward)(run=steward.run, cluster="c", centre=name, identities=steward.identities)
