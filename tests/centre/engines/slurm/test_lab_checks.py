@@ -8,7 +8,7 @@ import pytest
 
 from wutong.centre.engines.slurm.lab import checks
 from wutong.centre.engines.slurm.lab.ports import FIRST, LAST, claim
-from wutong.centre.engines.slurm.lab.problems import FolderUnfit, NeedsRoot, SlurmMissing, TooManyNodes
+from wutong.centre.engines.slurm.lab.problems import FolderUnfit, NeedsRoot, SlurmMissing, WrongNodeCount
 from wutong.centre.engines.slurm.lab.spec import BLOCK_PORTS, LabSpec, Pool
 
 SPEC = LabSpec(name="box", folder=Path("/var/tmp/box"), host="machine", pools=(Pool(nodes=8, accelerators={"ascend910b": 8}),))
@@ -43,7 +43,7 @@ def test_others_than_root_are_told_so(tmp_path):
 @pytest.mark.needs_slurm
 @pytest.mark.parametrize("pools", [(Pool(nodes=1000),), (Pool(nodes=0),), (Pool(nodes=3), Pool(nodes=-1))])
 def test_a_lab_has_room_for_so_many_nodes(pools):
-    with pytest.raises(TooManyNodes):
+    with pytest.raises(WrongNodeCount):
         checks.machine(replace(SPEC, pools=pools))
 
 

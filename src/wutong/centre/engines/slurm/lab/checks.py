@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from wutong.centre.engines.slurm.lab.daemons import programs
-from wutong.centre.engines.slurm.lab.problems import CannotConfine, FolderUnfit, NeedsRoot, SlurmMissing, TooManyNodes, UserMissing
+from wutong.centre.engines.slurm.lab.problems import CannotConfine, FolderUnfit, NeedsRoot, SlurmMissing, UserMissing, WrongNodeCount
 from wutong.centre.engines.slurm.lab.spec import MOST_NODES, LabSpec, Pool
 from wutong.kit.errors import Problem
 
@@ -31,7 +31,7 @@ def machine(spec: LabSpec) -> None:
         except KeyError:
             raise UserMissing(user=user, package=_PACKAGES[user]) from None
     if not 1 <= len(spec.node_names) <= MOST_NODES or any(pool.nodes < 1 for pool in spec.pools):
-        raise TooManyNodes(nodes=len(spec.node_names), most=MOST_NODES)
+        raise WrongNodeCount(nodes=len(spec.node_names), most=MOST_NODES)
 
 
 def why_not(*, accounting: bool, rest: bool) -> str:

@@ -54,7 +54,7 @@ def munged(spec: LabSpec) -> Daemon:
         f"--pid-file={folder}/pid",
         f"--seed-file={folder}/seed",
         f"--log-file={folder}/log",
-        "--num-threads=4",
+        "--num-threads=10",  # many submissions at once wait for it
     )
     return Daemon(MUNGED, argv, user="munge", socket=spec.munge_socket)
 

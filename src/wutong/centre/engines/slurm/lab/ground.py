@@ -138,5 +138,6 @@ def let_go(lock: IO[str], folder: Path) -> None:
 def tail(path: Path) -> str:
     """Return the end of a log, or that there is none."""
     with contextlib.suppress(OSError):
-        return path.read_bytes()[-_LOG_BYTES:].decode(errors="replace").strip()
+        text = path.read_text(errors="replace")
+        return (text if len(text) <= _LOG_BYTES else text[-_LOG_BYTES:].partition("\n")[2]).strip()
     return "(no log)"

@@ -54,12 +54,12 @@ class NoPortsFree(Unavailable):
     message = "No block of ports between {first} and {last} is free. Stop a lab that is no longer needed."
 
 
-class TooManyNodes(Problem):
-    """A lab has room for fewer nodes."""
+class WrongNodeCount(Problem):
+    """A lab has room for fewer nodes, or for more."""
 
-    code = "too_many_nodes"
+    code = "lab_node_count"
     status = 422
-    message = "{nodes} nodes are too many for a lab on one machine: the most is {most}, the least is 1."
+    message = "A lab on one machine has 1 to {most} nodes, and each pool at least one, not {nodes}."
 
 
 class CannotConfine(Problem):
