@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from wutong.app.plan import local_size
 from wutong.centre.engines.local.client import LocalEngine
+from wutong.centre.inventory import Inventory
 from wutong.centre.meter import Meter
 from wutong.centre.reconciler import Reconciler
 from wutong.centre.registry import Engines
@@ -51,10 +52,10 @@ class Centre:
         self.database.close()
 
 
-def build_centre(settings: Settings, *, pool_size: int) -> Centre:
+def build_centre(settings: Settings, *, pool_size: int, max_overflow: int | None = None) -> Centre:
     """Build a centre on a database that runs. Nothing is asked of database or engines yet."""
     ensure_key(settings.key_file)
-    database = Database(_database_url(settings), pool_size=pool_size, max_overflow=max(20, pool_size))
+    database = Database(_database_url(settings), pool_size=pool_size, max_overflow=max(20, pool_size) if max_overflow is None else max_overflow)
     return Centre(settings, database, build_engines(settings), build_blobs(settings))
 
 
@@ -76,6 +77,7 @@ def build_loops(centre: Centre) -> list[Loop]:
     grace = timedelta(minutes=settings.grace_minutes)
     return [
         Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0),
+        Loop("centre.inventory", Inventory(database, engines).step, rest_s=15.0),
         Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0),
         *(Loop(watcher.name, watcher.step, rest_s=1.0) for watcher in make_watchers(database, engines)),
         Loop("compute.tracker", Tracker(database).step, ("centre_run_events", "compute_jobs"), rest_s=5.0),

@@ -7,6 +7,7 @@ from wutong.centre.catalogue.rules import (
     Flavour,
     Impossible,
     Node,
+    NodeEvent,
     NodeState,
     NoSuchAccelerator,
     NoSuchFlavour,
@@ -15,6 +16,7 @@ from wutong.centre.catalogue.rules import (
     Pool,
     PoolCapacity,
     PoolState,
+    Service,
 )
 from wutong.centre.engines.protocol import EndReason, LogChunk, Mount, RunSpec
 from wutong.centre.runs.decisions import Policy
@@ -37,6 +39,7 @@ __all__ = [
     "NoSuchPool",
     "NoSuchRun",
     "Node",
+    "NodeEvent",
     "NodeState",
     "NotIsolated",
     "Policy",
@@ -49,6 +52,7 @@ __all__ = [
     "RunNotEnded",
     "RunPhase",
     "RunSpec",
+    "Service",
     "StopWhy",
     "Usage",
 ]

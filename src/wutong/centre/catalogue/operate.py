@@ -3,9 +3,10 @@
 from sqlalchemy.orm import Session
 
 from wutong.centre.catalogue import service, store
-from wutong.centre.catalogue.rules import Flavour, Node, NodeState, NoSuchNode, Pool, PoolState
+from wutong.centre.catalogue.rules import Flavour, Node, NodeEvent, NodeState, NoSuchNode, Pool, PoolState
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission, Principal, require
+from wutong.kit import clock
 from wutong.kit.errors import Conflict
 
 
@@ -28,9 +29,10 @@ def set_node_state(session: Session, who: Principal, pool: str, name: str, state
     before = _get_node(session, pool, name)
     if before.state == state:
         return before
-    if not store.set_node_state(session, pool, name, before=before.state, after=state):
+    if not store.set_node_state(session, pool, name, before=before.state, after=state, reason=reason):
         raise Conflict(reason=f"Somebody else changed node {name} at the same moment. Look again.")
     change = {"state": before.state.value}, {"state": state.value, "reason": reason}
+    store.add_node_events(session, [NodeEvent(pool, name, clock.now(), state, reason, who.name)])
     identity.audit(session, who, "node.state", kind="node", id=f"{pool}/{name}", before=change[0], after=change[1])
     return _get_node(session, pool, name)
 

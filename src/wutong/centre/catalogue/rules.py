@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from wutong.kit.errors import NotFound, Problem
@@ -21,6 +22,15 @@ class PoolState(StrEnum):
     OPEN = "open"
     DRAINING = "draining"
     CLOSED = "closed"
+
+
+class Service(StrEnum):
+    """How soon work of a flavour runs and whether it gives way; each has its own flavours, and so its own price."""
+
+    NORMAL = "normal"
+    URGENT = "urgent"
+    IDLE = "idle"
+    INTERACTIVE = "interactive"
 
 
 class NodeState(StrEnum):
@@ -52,11 +62,12 @@ class Pool:
     description: str
     state: PoolState
     max_time_limit_s: int
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of a pool."""
+    """A machine of a pool; `reason` says why it is not up."""
 
     pool: str
     name: str
@@ -64,11 +75,27 @@ class Node:
     cpus: int
     memory_mb: int
     state: NodeState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvent:
+    """A node came up, went down or was drained; `by` is the operator, or the engine that reported it."""
+
+    pool: str
+    node: str
+    at: datetime
+    state: NodeState
+    reason: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """What a tenant chooses: cards, CPUs and memory of each node of a run."""
+    """What a tenant chooses: cards, CPUs and memory of each node of a run, and the class of service it runs at.
+
+    `partition` is the engine's own name for the pool.
+    """
 
     name: str
     pool: str
@@ -79,6 +106,8 @@ class Flavour:
     memory_mb: int
     description: str
     enabled: bool
+    service: Service = Service.NORMAL
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

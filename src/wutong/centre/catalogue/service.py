@@ -9,6 +9,7 @@ from wutong.centre.catalogue.rules import (
     Flavour,
     Impossible,
     Node,
+    NodeEvent,
     NodeState,
     NoSuchAccelerator,
     NoSuchFlavour,
@@ -86,6 +87,11 @@ def seed_local(session: Session, *, slots: int, cpus: int, memory_mb: int) -> No
         store.keep_flavour(session, flavour, replace=False)
 
 
+def list_node_events(session: Session, pool: str, name: str, *, limit: int = 100) -> list[NodeEvent]:
+    """Return what happened to a node, the latest first."""
+    return store.node_events(session, pool, name, limit=limit)
+
+
 def follow_engine(session: Session, engine: str, *, cards: int, cpus: int, memory_mb: int) -> None:
     """Let the node of a one-machine engine have the size the engine reports, in each of its pools that has that node."""
     for pool in store.pools(session):
@@ -116,6 +122,7 @@ __all__ = [
     "get_pool",
     "list_accelerators",
     "list_flavours",
+    "list_node_events",
     "list_nodes",
     "list_pools",
     "seed_local",

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from wutong.centre.catalogue.rules import Accelerator, Device, Flavour, Node, NodeState, Pool, PoolState
-from wutong.centre.catalogue.tables import AcceleratorRow, FlavourRow, NodeRow, PoolRow
+from wutong.centre.catalogue.rules import Accelerator, Device, Flavour, Node, NodeEvent, NodeState, Pool, PoolState, Service
+from wutong.centre.catalogue.tables import AcceleratorRow, FlavourRow, NodeEventRow, NodeRow, PoolRow
 from wutong.kit.database import Base
 
 _OFFER = text("""
-    SELECT f.name, f.pool, p.engine, f.accelerator, f.cards, f.cpus, f.memory_mb, f.description, f.enabled,
+    SELECT f.name, f.pool, p.engine, f.accelerator, f.cards, f.cpus, f.memory_mb, f.description, f.enabled, f.service, p.partition,
         p.accelerator AS pool_accelerator, p.description AS pool_description, p.state, p.max_time_limit_s,
         (SELECT jsonb_agg(jsonb_build_array(n.name, n.cards, n.cpus, n.memory_mb, n.state)) FROM centre_node n WHERE n.pool = f.pool) AS nodes
     FROM centre_flavour f JOIN centre_pool p ON p.name = f.pool WHERE f.name = :name""")
@@ -24,9 +24,10 @@ def find_offer(session: Session, flavour: str) -> tuple[Flavour, Pool, list[Node
     row = session.execute(_OFFER, {"name": flavour}).first()
     if row is None:
         return None
-    pool = Pool(row.pool, row.engine, row.pool_accelerator, row.pool_description, PoolState(row.state), row.max_time_limit_s)
+    pool = Pool(row.pool, row.engine, row.pool_accelerator, row.pool_description, PoolState(row.state), row.max_time_limit_s, row.partition)
     machines = [Node(row.pool, name, cards, cpus, memory_mb, NodeState(state)) for name, cards, cpus, memory_mb, state in row.nodes or ()]
-    return Flavour(*row[:9]), pool, machines
+    values = {**row._asdict(), "service": Service(row.service)}
+    return Flavour(**{name: values[name] for name in Flavour.__slots__}), pool, machines
 
 
 def accelerators(session: Session, name: str | None = None) -> list[Accelerator]:
@@ -40,22 +41,24 @@ def pools(session: Session, name: str | None = None) -> list[Pool]:
     """Read pools, all or one."""
     rows = select(PoolRow).order_by(PoolRow.name).execution_options(populate_existing=True)
     found = session.scalars(rows if name is None else rows.where(PoolRow.name == name))
-    return [Pool(row.name, row.engine, row.accelerator, row.description, PoolState(row.state), row.max_time_limit_s) for row in found]
+    return [Pool(row.name, row.engine, row.accelerator, row.description, PoolState(row.state), row.max_time_limit_s, row.partition) for row in found]
 
 
 def nodes(session: Session, pool: str | None = None) -> list[Node]:
     """Read nodes, all or a pool's."""
     rows = select(NodeRow).order_by(NodeRow.pool, NodeRow.name).execution_options(populate_existing=True)
     found = session.scalars(rows if pool is None else rows.where(NodeRow.pool == pool))
-    return [Node(row.pool, row.name, row.cards, row.cpus, row.memory_mb, NodeState(row.state)) for row in found]
+    return [Node(row.pool, row.name, row.cards, row.cpus, row.memory_mb, NodeState(row.state), row.reason) for row in found]
 
 
 def flavours(session: Session, name: str | None = None) -> list[Flavour]:
     """Read flavours with their pool's engine, all or one; small ones of a pool first."""
-    rows = select(FlavourRow, PoolRow.engine).join(PoolRow, PoolRow.name == FlavourRow.pool).execution_options(populate_existing=True)
+    rows = (
+        select(FlavourRow, PoolRow.engine, PoolRow.partition).join(PoolRow, PoolRow.name == FlavourRow.pool).execution_options(populate_existing=True)
+    )
     rows = rows.order_by(FlavourRow.pool, FlavourRow.cards, FlavourRow.cpus, FlavourRow.name)
     found = session.execute(rows if name is None else rows.where(FlavourRow.name == name))
-    return [_flavour(row, engine) for row, engine in found]
+    return [_flavour(row, engine, partition) for row, engine, partition in found]
 
 
 def keep_accelerator(session: Session, accelerator: Accelerator, *, replace: bool) -> None:
@@ -75,8 +78,8 @@ def keep_node(session: Session, node: Node, *, replace: bool) -> None:
 
 def keep_flavour(session: Session, flavour: Flavour, *, replace: bool) -> None:
     """Write a flavour."""
-    values = asdict(flavour)
-    del values["engine"]
+    values = {**asdict(flavour), "service": flavour.service.value}
+    del values["engine"], values["partition"]
     _keep(session, FlavourRow, ["name"], values, replace=replace)
 
 
@@ -84,13 +87,34 @@ def size_node(session: Session, pool: str, name: str, *, cards: int, cpus: int, 
     """Write a node's size and leave its state."""
     row = {"pool": pool, "name": name, "cards": cards, "cpus": cpus, "memory_mb": memory_mb}
     size = {"cards": cards, "cpus": cpus, "memory_mb": memory_mb}
-    session.execute(insert(NodeRow).values(**row, state=NodeState.UP.value).on_conflict_do_update(index_elements=["pool", "name"], set_=size))
+    session.execute(
+        insert(NodeRow).values(**row, state=NodeState.UP.value, reason="").on_conflict_do_update(index_elements=["pool", "name"], set_=size)
+    )
 
 
-def set_node_state(session: Session, pool: str, name: str, *, before: NodeState, after: NodeState) -> bool:
+def set_node_state(session: Session, pool: str, name: str, *, before: NodeState, after: NodeState, reason: str) -> bool:
     """Move a node's state; False when it was not in `before`."""
-    change = update(NodeRow).where(NodeRow.pool == pool, NodeRow.name == name, NodeRow.state == before.value).values(state=after.value)
-    return session.execute(change.returning(NodeRow.name)).first() is not None
+    there = update(NodeRow).where(NodeRow.pool == pool, NodeRow.name == name, NodeRow.state == before.value)
+    return session.execute(there.values(state=after.value, reason=reason).returning(NodeRow.name)).first() is not None
+
+
+def add_node_events(session: Session, events: Sequence[NodeEvent]) -> None:
+    """Append to the history of nodes."""
+    if events:
+        session.execute(insert(NodeEventRow), [{**asdict(event), "state": event.state.value} for event in events])
+
+
+def drained_by_people(session: Session, pool: str, engine: str) -> list[str]:
+    """Name the nodes of a pool that a person took out of service and nobody put back."""
+    by_people = select(func.max(NodeEventRow.id)).where(NodeEventRow.pool == pool, NodeEventRow.by != engine).group_by(NodeEventRow.node)
+    last = select(NodeEventRow.node).where(NodeEventRow.id.in_(by_people), NodeEventRow.state != NodeState.UP.value)
+    return list(session.scalars(last))
+
+
+def node_events(session: Session, pool: str, name: str, *, limit: int) -> list[NodeEvent]:
+    """Read a node's history, the latest first."""
+    rows = select(NodeEventRow).where(NodeEventRow.pool == pool, NodeEventRow.node == name).order_by(NodeEventRow.id.desc()).limit(limit)
+    return [NodeEvent(row.pool, row.node, row.at, NodeState(row.state), row.reason, row.by) for row in session.scalars(rows)]
 
 
 def set_pool_state(session: Session, name: str, *, before: PoolState, after: PoolState) -> bool:
@@ -110,6 +134,6 @@ def _keep(session: Session, table: type[Base], keys: Sequence[str], values: dict
     session.execute(row.on_conflict_do_update(index_elements=keys, set_=rest) if replace else row.on_conflict_do_nothing(index_elements=keys))
 
 
-def _flavour(row: FlavourRow, engine: str) -> Flavour:
+def _flavour(row: FlavourRow, engine: str, partition: str) -> Flavour:
     sizes = (row.cards, row.cpus, row.memory_mb)
-    return Flavour(row.name, row.pool, engine, row.accelerator, *sizes, row.description, row.enabled)
+    return Flavour(row.name, row.pool, engine, row.accelerator, *sizes, row.description, row.enabled, Service(row.service), partition)

@@ -1,6 +1,8 @@
 """Tables of the catalogue of machines."""
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wutong.kit.database import Base
@@ -31,6 +33,7 @@ class PoolRow(Base):
     description: Mapped[str]
     state: Mapped[str]
     max_time_limit_s: Mapped[int]
+    partition: Mapped[str]
 
 
 class NodeRow(Base):
@@ -45,13 +48,32 @@ class NodeRow(Base):
     cpus: Mapped[int]
     memory_mb: Mapped[int]
     state: Mapped[str]
+    reason: Mapped[str]
+
+
+class NodeEventRow(Base):
+    """The history of nodes; never edited (a trigger refuses)."""
+
+    __tablename__ = "centre_node_event"
+    __table_args__ = (Index("ix_centre_node_event_pool_node_id", "pool", "node", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    pool: Mapped[str]
+    node: Mapped[str]
+    at: Mapped[datetime]
+    state: Mapped[str]
+    reason: Mapped[str]
+    by: Mapped[str]
 
 
 class FlavourRow(Base):
     """What a tenant chooses: cards, CPUs and memory of each node of a run."""
 
     __tablename__ = "centre_flavour"
-    __table_args__ = (CheckConstraint("cards > 0 AND cpus > 0 AND memory_mb > 0", name="sizes"),)
+    __table_args__ = (
+        CheckConstraint("cards > 0 AND cpus > 0 AND memory_mb > 0", name="sizes"),
+        CheckConstraint("service IN ('normal', 'urgent', 'idle', 'interactive')", name="service"),
+    )
 
     name: Mapped[str] = mapped_column(primary_key=True)
     pool: Mapped[str] = mapped_column(ForeignKey("centre_pool.name"), index=True)
@@ -61,3 +83,4 @@ class FlavourRow(Base):
     memory_mb: Mapped[int]
     description: Mapped[str]
     enabled: Mapped[bool]
+    service: Mapped[str]

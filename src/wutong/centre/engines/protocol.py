@@ -46,7 +46,10 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """All an engine needs to run one attempt. Sizes are MiB, times seconds; `slots` counts accelerators on each node."""
+    """All an engine needs to run one attempt. Sizes are MiB, times seconds; `slots` counts accelerators on each node.
+
+    `partition` is the engine's own name for the pool, `accelerator` the kind of card ("" for processors alone), `service` the class of service.
+    """
 
     name: str
     tenant: str
@@ -67,6 +70,9 @@ class RunSpec:
     disk_limit_mb: int = 10 * 1024
     resume_from: str | None = None
     network: bool = False
+    partition: str = ""
+    accelerator: str = ""
+    service: str = "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,24 @@ class Capabilities:
     isolation: str = "none"
     requeues: bool = False
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A node as its engine sees it, once for each of its partitions and kinds of cards; `cards` is 0 where it has none.
+
+    `state` is "up", "draining" or "down", with the reason; `max_time_limit_s` is None where the partition has none.
+    """
+
+    name: str
+    partition: str
+    accelerator: str
+    cards: int
+    cpus: int
+    memory_mb: int
+    state: str
+    reason: str = ""
+    max_time_limit_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

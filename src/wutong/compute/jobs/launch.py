@@ -82,6 +82,9 @@ def run_spec(session: Session, job: Job, name: str, number: int, flavour: Flavou
         disk_limit_mb=limits.disk_mb,
         resume_from=job.resume_from,
         network=limits.network,
+        partition=flavour.partition,
+        accelerator=flavour.accelerator,
+        service=flavour.service.value,
     )
 
 

@@ -20,7 +20,7 @@ def upgrade() -> None:
     op.execute("""
         CREATE FUNCTION centre_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION '% is a journal: its rows are never edited or deleted', TG_TABLE_NAME; END $$""")
-    for table in ("centre_run_event", "centre_usage"):
+    for table in ("centre_run_event", "centre_usage", "centre_node_event"):
         op.execute(f"CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION centre_refuse_change()")
         op.execute(f"CREATE TRIGGER keep_all BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION centre_refuse_change()")
     op.execute("""
@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo."""
-    for table in ("usage_foreign", "usage_refused", "usage", "run_event", "run", "engine", "flavour", "node", "pool", "accelerator"):
+    for table in ("usage_foreign", "usage_refused", "usage", "run_event", "run", "engine", "flavour", "node_event", "node", "pool", "accelerator"):
         op.drop_table(f"centre_{table}")
     op.execute("DROP FUNCTION centre_run_moves()")
     op.execute("DROP FUNCTION centre_refuse_change()")
@@ -64,6 +64,7 @@ def _create_catalogue() -> None:
         sa.Column("description", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("max_time_limit_s", sa.Integer(), nullable=False),
+        sa.Column("partition", sa.String(), nullable=False),
         sa.CheckConstraint("state IN ('open', 'draining', 'closed')", name="ck_centre_pool_state"),
         sa.ForeignKeyConstraint(["accelerator"], ["centre_accelerator.name"], name="fk_centre_pool_accelerator"),
         sa.PrimaryKeyConstraint("name", name="pk_centre_pool"),
@@ -76,10 +77,23 @@ def _create_catalogue() -> None:
         sa.Column("cpus", sa.Integer(), nullable=False),
         sa.Column("memory_mb", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
         sa.CheckConstraint("state IN ('up', 'draining', 'down')", name="ck_centre_node_state"),
         sa.ForeignKeyConstraint(["pool"], ["centre_pool.name"], name="fk_centre_node_pool"),
         sa.PrimaryKeyConstraint("pool", "name", name="pk_centre_node"),
     )
+    op.create_table(
+        "centre_node_event",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("pool", sa.String(), nullable=False),
+        sa.Column("node", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_centre_node_event"),
+    )
+    op.create_index("ix_centre_node_event_pool_node_id", "centre_node_event", ["pool", "node", "id"])
     op.create_table(
         "centre_flavour",
         sa.Column("name", sa.String(), nullable=False),
@@ -90,6 +104,8 @@ def _create_catalogue() -> None:
         sa.Column("memory_mb", sa.Integer(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.CheckConstraint("service IN ('normal', 'urgent', 'idle', 'interactive')", name="ck_centre_flavour_service"),
         sa.CheckConstraint("cards > 0 AND cpus > 0 AND memory_mb > 0", name="ck_centre_flavour_sizes"),
         sa.ForeignKeyConstraint(["pool"], ["centre_pool.name"], name="fk_centre_flavour_pool"),
         sa.ForeignKeyConstraint(["accelerator"], ["centre_accelerator.name"], name="fk_centre_flavour_accelerator"),
