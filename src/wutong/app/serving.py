@@ -40,6 +40,7 @@ def run_api(fd: int | None) -> int:
         timeout_keep_alive=30,
     )
     sockets = [socket.socket(fileno=fd)] if fd is not None else None
+    centre.database.keep_small()
     uvicorn.Server(config).run(sockets)
     centre.close()
     return 0

@@ -2,6 +2,7 @@
 
 import re
 import select
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, create_engine
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
+from sqlalchemy.pool import QueuePool
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -21,6 +23,10 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+SHRINK_SECONDS = 5.0
+SPARE_CONNECTIONS = 2
 
 
 class Moment(TypeDecorator[datetime]):
@@ -61,11 +67,14 @@ class Database:
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size if max_overflow is None else max_overflow,
-            pool_use_lifo=True,  # what a quiet hour leaves unused is closed by age and not kept warm in turn
+            pool_use_lifo=True,  # few are kept warm and not all in turn
             pool_recycle=1800,
             connect_args={"options": "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s", "connect_timeout": 10},
         )
         event.listen(self.engine, "checkout", _refuse_dead)
+        event.listen(self.engine, "checkout", self._note_use)
+        self._most_in_use = 0
+        self._closed = threading.Event()
         self._maker = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
@@ -83,7 +92,30 @@ class Database:
 
     def close(self) -> None:
         """Close all pooled connections."""
+        self._closed.set()
         self.engine.dispose()
+
+    def keep_small(self) -> None:
+        """Have what a busy time leaves unused closed a few seconds later, from now until `close`: each connection is a process of the server."""
+        threading.Thread(target=self._shrink_often, name="shrink", daemon=True).start()
+
+    def shrink(self) -> bool:
+        """Close the idle connections when there are more than were in use at once since the last call; the few that are needed are made again."""
+        most, self._most_in_use = self._most_in_use, 0
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool) or pool.checkedout() > 0 or pool.checkedin() <= most + SPARE_CONNECTIONS:
+            return False
+        self.engine.dispose()
+        return True
+
+    def _shrink_often(self) -> None:
+        while not self._closed.wait(SHRINK_SECONDS):
+            self.shrink()
+
+    def _note_use(self, connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG002 the pool's own signature
+        pool = self.engine.pool
+        if isinstance(pool, QueuePool):
+            self._most_in_use = max(self._most_in_use, pool.checkedout())
 
 
 def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG001 the pool's own signature
