@@ -84,18 +84,22 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 def _worker(arguments: argparse.Namespace) -> int:
     from wutong.app.family import die_with
+    from wutong.app.startup import importing
 
     die_with(arguments.parent)
-    from wutong.app.worker import run_worker
+    with importing():
+        from wutong.app.worker import run_worker
 
     return run_worker()
 
 
 def _api(arguments: argparse.Namespace) -> int:
     from wutong.app.family import die_with
+    from wutong.app.startup import importing
 
     die_with(arguments.parent)
-    from wutong.app.serving import run_api
+    with importing():
+        from wutong.app.serving import run_api
 
     return run_api(arguments.fd)
 
