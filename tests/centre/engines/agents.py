@@ -99,6 +99,7 @@ class LocalRig:
     """The local engine for the conformance suite."""
 
     ticks = 1500
+    resolution_s = 0.0
 
     def __init__(self, agent):
         self.agent = agent

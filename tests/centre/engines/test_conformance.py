@@ -10,6 +10,7 @@ from wutong.centre.engines.protocol import RunSpec
 
 class FakeRig:
     ticks = 2000
+    resolution_s = 0.0
 
     def __init__(self):
         self.engine = FakeEngine(slots=4)

@@ -2,6 +2,7 @@
 
 import re
 import signal
+from collections.abc import Iterable
 
 from wutong.centre.engines.local import sandbox
 from wutong.centre.engines.local.queue import Need
@@ -19,7 +20,7 @@ def need_of(spec: RunSpec) -> Need:
 
 def refusal(spec: RunSpec, total: Need) -> str | None:
     """Say why a run can never start here and what would be possible, or nothing."""
-    return _too_large(spec, total) or _malformed(spec) or sandbox.refusal(spec.mounts)
+    return _too_large(spec, total) or malformed(spec) or sandbox.refusal(spec.mounts)
 
 
 def is_signal(name: str) -> bool:
@@ -36,22 +37,30 @@ def _too_large(spec: RunSpec, total: Need) -> str | None:
         return f"It asks for {spec.cpus} processors; the machine offers {total.cpus}."
     if spec.memory_mb > total.memory_mb:
         return f"It asks for {spec.memory_mb} MiB of memory; the machine offers {total.memory_mb} MiB."
-    if min(spec.slots, spec.cpus, spec.memory_mb - 1, spec.time_limit_s - 1, spec.grace_s, spec.log_limit_bytes, spec.disk_limit_mb - 1) < 0:
-        return "Resources and limits must be positive numbers."
     return None
 
 
-def _malformed(spec: RunSpec) -> str | None:
+def malformed(spec: RunSpec) -> str | None:
+    """Say what is wrong with a run's numbers and words wherever it is to run, or nothing."""
+    if min(spec.slots, spec.cpus, spec.memory_mb - 1, spec.time_limit_s - 1, spec.grace_s, spec.log_limit_bytes, spec.disk_limit_mb - 1) < 0:
+        return "Resources and limits must be positive numbers."
+    return _odd_words(spec)
+
+
+def _odd_words(spec: RunSpec) -> str | None:
     if not _NAME.fullmatch(spec.name):
         return "The name of a run is 1 to 128 letters, digits, dots, dashes and underscores, and begins with a letter or digit."
     if spec.resume_from is not None and not _NAME.fullmatch(spec.resume_from):
         return f"There is no run {spec.resume_from!r} to resume from."
     if not spec.argv or not spec.argv[0] or any("\0" in part for part in spec.argv):
         return "The command is empty or contains a zero byte: say what is to be run."
-    variables = {**spec.environment, **spec.sealed_environment}
-    for key, value in variables.items():
-        if not _VARIABLE.fullmatch(key) or "\0" in value:
-            return f"{key!r} cannot be a variable: use letters, digits and underscores, not beginning with a digit, and no zero bytes in its value."
     if spec.checkpoint_signal not in _SIGNALS:
         return f"{spec.checkpoint_signal!r} is not a signal that can be sent before the end; SIGTERM and SIGUSR1 are usual."
-    return None
+    wrong = next((key for key, value in _variables(spec) if not _VARIABLE.fullmatch(key) or "\0" in value), None)
+    if wrong is None:
+        return None
+    return f"{wrong!r} cannot be a variable: use letters, digits and underscores, not beginning with a digit, and no zero bytes in its value."
+
+
+def _variables(spec: RunSpec) -> Iterable[tuple[str, str]]:
+    return {**spec.environment, **spec.sealed_environment}.items()

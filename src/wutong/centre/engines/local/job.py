@@ -3,6 +3,7 @@
 import ctypes
 import re
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def environment(ticket: Ticket) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **{f"{library}_NUM_THREADS": str(max(1, spec.cpus)) for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
     }
-    given = {key: _translate(value, spec, inside=inside) for key, value in {**spec.environment, **_unsealed(ticket)}.items()}
+    given = {
+        key: _translate(value, spec, inside=inside) for key, value in {**spec.environment, **unseal(spec.sealed_environment, ticket.key_file)}.items()
+    }
     own = {
         "HOME": sandboxes.WORK if inside else str(folder.work),
         "TMPDIR": "/tmp" if inside else str(folder.scratch),  # noqa: S108 - the job's own, on disk
@@ -69,6 +72,26 @@ def environment(ticket: Ticket) -> dict[str, str]:
     return {**base, **given, **own}
 
 
+def unseal(sealed: Mapping[str, str], key_file: Path | None) -> dict[str, str]:
+    """Return secrets in clear; raise `CannotStart` where they cannot be opened."""
+    if not sealed:
+        return {}
+    if key_file is None:
+        raise CannotStart("The run has secrets, and this engine was started without a key file.")
+    # Late, and here: only what keeps a run with secrets pays for the library, and only it ever holds them in clear.
+    from wutong.kit.seal import unseal as unseal_text
+
+    try:
+        return {key: unseal_text(key_file, text) for key, text in sealed.items()}
+    except Exception as error:
+        raise CannotStart("A secret of the run cannot be opened with this centre's key. Set the secret again.") from error
+
+
+def unconfined(ticket: Ticket) -> Command:
+    """Return the command that runs the job's own without a sandbox."""
+    return Command(tuple(_translate(part, ticket.spec, inside=False) for part in ticket.spec.argv))
+
+
 def spawn(ticket: Ticket, output: int) -> int:
     """Fork the job's process with its output on a descriptor, and return its id once it runs; raise `CannotStart` where it does not."""
     spec = ticket.spec
@@ -78,7 +101,7 @@ def spawn(ticket: Ticket, output: int) -> int:
         folder: Path | str = "/"
         variables = sandboxes.safe_environment(variables)
     else:
-        line = Command(tuple(_translate(part, spec, inside=False) for part in spec.argv))
+        line = unconfined(ticket)
         folder = ticket.folder.work
     start = Start(line.argv, variables, command=spec.argv[0], folder=folder, disk_limit_mb=spec.disk_limit_mb, inputs=line.inputs)
     return spawning.spawn(start, output, bind_to_parent=die_with_parent)
@@ -87,21 +110,6 @@ def spawn(ticket: Ticket, output: int) -> int:
 def die_with_parent() -> None:
     """Have this process killed when the one that forked it ends."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _unsealed(ticket: Ticket) -> dict[str, str]:
-    sealed = ticket.spec.sealed_environment
-    if not sealed:
-        return {}
-    if ticket.key_file is None:
-        raise CannotStart("The run has secrets, and this machine's agent was started without a key file.")
-    # Late, and here: only the keeper of a run with secrets pays for the library, and only it ever holds them in clear.
-    from wutong.kit.seal import unseal
-
-    try:
-        return {key: unseal(ticket.key_file, text) for key, text in sealed.items()}
-    except Exception as error:
-        raise CannotStart("A secret of the run cannot be opened with this centre's key. Set the secret again.") from error
 
 
 def _translate(text: str, spec: RunSpec, *, inside: bool) -> str:

@@ -1,0 +1,27 @@
+"""What a job of each vendor's accelerators needs to see: the variable that names its devices, and their files on the node. Pure."""
+
+from wutong.centre.engines.slurm.runner.devices import NUMBER
+
+_ASCEND = (
+    ("ASCEND_RT_VISIBLE_DEVICES", "ASCEND_VISIBLE_DEVICES"),
+    (f"/dev/davinci{NUMBER}", "/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc"),
+)
+_NVIDIA = (("CUDA_VISIBLE_DEVICES",), (f"/dev/nvidia{NUMBER}", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset"))
+_AMD = (("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), ("/dev/kfd", "/dev/dri"))
+_CAMBRICON = (("MLU_VISIBLE_DEVICES",), (f"/dev/cambricon_dev{NUMBER}", "/dev/cambricon_ctl"))
+_HYGON = (("HIP_VISIBLE_DEVICES",), ("/dev/kfd", "/dev/mkfd", "/dev/dri"))
+_VENDORS = {"ascend": _ASCEND, "mlu": _CAMBRICON, "mi": _AMD, "dcu": _HYGON, "k100": _HYGON, "z100": _HYGON}
+
+
+def visible(kind: str) -> tuple[str, ...]:
+    """Return the variables that name a job's devices; the kind is a name such as `ascend910b`, `a100`, `mlu370`."""
+    return (*_vendor(kind)[0], "WUTONG_VISIBLE_DEVICES")
+
+
+def devices(kind: str) -> tuple[str, ...]:
+    """Return the device files of the kind, those of single accelerators with `NUMBER` in their names."""
+    return _vendor(kind)[1]
+
+
+def _vendor(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return next((vendor for beginning, vendor in _VENDORS.items() if kind.startswith(beginning)), _NVIDIA)
