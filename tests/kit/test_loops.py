@@ -1,5 +1,6 @@
 """Loops run, wake, rest, survive errors, and one process at a time holds a lease."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -162,3 +163,10 @@ def test_drain_counts_the_work() -> None:
 def test_our_holder_lives() -> None:
     assert loops._lives(loops._holder())
     assert loops._holder().split(":")[-2] == str(os.getpid())
+
+
+def test_a_loop_gathers_between_steps_and_begins_at_once(run, database: Database) -> None:
+    steps: list[float] = []
+    run(Loop("gatherer", lambda: bool(steps.append(time.monotonic())) or len(steps) < 3, rest_s=60, gather_s=0.2))
+    wait_until(lambda: len(steps) >= 3)
+    assert min(after - before for before, after in itertools.pairwise(steps)) >= 0.2

@@ -60,8 +60,14 @@ def build_centre(settings: Settings, *, pool_size: int, max_overflow: int | None
 
 
 def build_engines(settings: Settings) -> Engines:
-    """Return the engines of the settings; today the local one."""
-    return Engines([LocalEngine(settings.agent_home)], allow_unconfined_tenants=settings.allow_unconfined_tenants)
+    """Return the engines of the settings: the local one, and one for each cluster."""
+    engines = Engines([LocalEngine(settings.agent_home)], allow_unconfined_tenants=settings.allow_unconfined_tenants)
+    if settings.slurm:
+        from wutong.app.clusters import build_cluster  # centres without a cluster never load it
+
+        for cluster in settings.slurm:
+            engines.add(build_cluster(settings, cluster))
+    return engines
 
 
 def build_blobs(settings: Settings) -> BlobStore:
@@ -76,22 +82,31 @@ def build_loops(centre: Centre) -> list[Loop]:
     uploads = UploadFolder(settings.home / "uploads")
     grace = timedelta(minutes=settings.grace_minutes)
     return [
-        Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0),
+        Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0, gather_s=0.1),
         Loop("centre.inventory", Inventory(database, engines).step, rest_s=15.0),
-        Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0),
-        *(Loop(watcher.name, watcher.step, rest_s=1.0) for watcher in make_watchers(database, engines)),
-        Loop("compute.tracker", Tracker(database).step, ("centre_run_events", "compute_jobs"), rest_s=5.0),
-        Loop("compute.preparer", Preparer(database, limits, blobs).step, ("compute_jobs",), rest_s=2.0),
-        Loop("compute.collector", JobCollector(database, limits, engines, blobs).step, ("compute_jobs", "compute_billing"), rest_s=5.0),
+        Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0, gather_s=0.25),
+        *(Loop(watcher.name, watcher.step, rest_s=1.0, gather_s=0.1) for watcher in make_watchers(database, engines)),
+        Loop("compute.tracker", Tracker(database).step, ("centre_run_events", "compute_jobs"), rest_s=5.0, gather_s=0.1),
+        Loop("compute.preparer", Preparer(database, limits, blobs).step, ("compute_jobs",), rest_s=2.0, gather_s=0.1),
+        Loop("compute.collector", JobCollector(database, limits, engines, blobs).step, ("compute_jobs", "compute_billing"), rest_s=5.0, gather_s=0.2),
         Loop("compute.builder", Builder(database, settings.environments, settings.find_links).step, ("compute_environments",), rest_s=10.0),
-        Loop("compute.settler", Settler(database).step, ("centre_usage", "compute_billing"), rest_s=5.0),
-        Loop("compute.ladder", Ladder(database, grace=grace).step, ("compute_billing",), rest_s=5.0),
+        Loop("compute.settler", Settler(database).step, ("centre_usage", "compute_billing"), rest_s=5.0, gather_s=0.25),
+        Loop("compute.ladder", Ladder(database, grace=grace).step, ("compute_billing",), rest_s=5.0, gather_s=1.0),
         Loop("compute.keeper", Keeper(database).step, rest_s=60.0),
         Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
         Loop("hub.collector", HubCollector(database, blobs, uploads, trees=(limits.trees, limits.tree_copies)).step, rest_s=60.0),
         Loop("identity.sweep", lambda: _sweep(database), rest_s=3600.0),
         Loop("hub.storage_meter", StorageMeter(database).step, rest_s=60.0),
+        *_cluster_loops(settings, database),
     ]
+
+
+def _cluster_loops(settings: Settings, database: Database) -> list[Loop]:
+    if not settings.slurm:
+        return []
+    from wutong.app.clusters import cluster_loops
+
+    return cluster_loops(settings, database)
 
 
 def seed(settings: Settings, database: Database) -> None:

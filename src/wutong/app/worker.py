@@ -14,12 +14,15 @@ from wutong.kit.settings import Settings
 
 logger = log.get_logger(__name__)
 
+POOL_SIZE = 4
+
 
 def run_worker() -> NoReturn:
     """Run until SIGTERM or SIGINT; a step that is still at it some seconds later is cut off, as a kill would."""
     settings = Settings()
     log.configure(settings.log_level, json=settings.log_json)
-    centre = build_centre(settings, pool_size=3)
+    # No more connections than these: a loop that waits for one costs nothing, a connection made for a single step more than the step.
+    centre = build_centre(settings, pool_size=POOL_SIZE, max_overflow=0)
     await_database(centre.database)
     migrate(centre.database)
     seed(settings, centre.database)

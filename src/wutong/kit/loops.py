@@ -45,12 +45,17 @@ def _start_of(pid: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A named step. `channels` are the NOTIFY channels that wake it; `rest_s` is the longest it sleeps without being woken."""
+    """A named step. `channels` are the NOTIFY channels that wake it; `rest_s` is the longest it sleeps without being woken.
+
+    `gather_s` is the least time from one step's end to the next: the first piece of work after a rest is done at once, and what comes right after it
+    gathers, because a batch costs little more than one piece.
+    """
 
     name: str
     step: Callable[[], bool]
     channels: Sequence[str] = ()
     rest_s: float = 5.0
+    gather_s: float = 0.0
 
 
 def take_lease(session: Session, name: str, holder: str | None = None, seconds: float = LEASE_SECONDS) -> bool:
@@ -131,8 +136,8 @@ class Runner:
                     lease_until = clock.monotonic() + LEASE_SECONDS if held else 0.0
                 begun = time.thread_time()
                 worked = bool(lease_until) and loop.step()
-                # Work gathers while a busy loop pauses, and a batch costs little more than one piece; the other loops get the interpreter.
-                self._stop.wait(min(time.thread_time() - begun, MOST_PAUSE_SECONDS) if worked else 0.0)
+                # A busy loop pauses for as long as it worked, so that the other loops get the interpreter.
+                self._stop.wait(max(loop.gather_s, min(time.thread_time() - begun, MOST_PAUSE_SECONDS) if worked else 0.0))
                 self.alive_at[loop.name] = clock.monotonic()
                 if broken:
                     broken = False
