@@ -5,13 +5,33 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 
 def default_home() -> Path:
     """Return the folder a centre lives in when nobody says otherwise."""
     return Path(os.environ.get("WUTONG_HOME") or platformdirs.user_data_path("wutong"))
+
+
+class SlurmCluster(BaseModel):
+    """A Slurm cluster that runs jobs of this centre. In the file: one `[[slurm]]` each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    conf: Path = Field(description="The cluster's slurm.conf.")
+    root: Path = Field(description="Folder shared by all its nodes that tenants' UNIX users can pass; the centre's own subfolders are made there.")
+    name: str = Field("slurm", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="What its engine is called here.")
+    users: Literal["make", "find", "one"] = Field(
+        "find", description="UNIX users of tenants: made on this host, found by `user_pattern`, or one for all."
+    )
+    user_pattern: str = Field(
+        "wutong-{tenant}", description="Name of a tenant's UNIX user where users are found; the name of the one user where all share it."
+    )
+    accounts: bool = Field(True, description="Keep an account with a fair share, and the service classes, for each tenant in Slurm's accounting.")
+    partition: str | None = Field(None, description="Partition of runs whose pool names none.")
+    sandbox: Literal["bubblewrap", "none"] = Field("bubblewrap", description="How jobs are confined on the nodes.")
+    python: str = Field("/usr/bin/python3", description="Python of the nodes, 3.9 or younger.")
 
 
 class Settings(BaseSettings):
@@ -32,6 +52,7 @@ class Settings(BaseSettings):
     slots: int = Field(0, ge=0, le=4096, description="Accelerator slots of the local engine; 0 takes one per processor, at least 4.")
     memory_mb: int = Field(0, ge=0, description="Memory the local engine may give to jobs, MiB; 0 takes three quarters of the machine.")
     sandbox: Literal["auto", "bubblewrap", "none"] = Field("auto", description="How the local engine confines jobs; auto: bubblewrap where it works.")
+    slurm: tuple[SlurmCluster, ...] = Field((), description="Slurm clusters that run jobs, as `[[slurm]]` tables; in the environment a JSON list.")
     allow_unconfined_tenants: bool = Field(False, description="Let several tenants run jobs although the engine cannot confine them.")
     job_network: bool = Field(False, description="Let jobs reach the network, and the API with a token of their own that dies with them.")
     blob_url: str | None = Field(None, description="Object store for blobs (s3://bucket/prefix). Unset: a folder in the home folder.")
