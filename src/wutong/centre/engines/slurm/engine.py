@@ -18,13 +18,14 @@ from wutong.centre.engines.protocol import (
     Capabilities,
     Changes,
     LogChunk,
+    Machine,
     Refused,
     RunSpec,
     Sighting,
     Unknown,
     UsageBatch,
 )
-from wutong.centre.engines.slurm import commands, parse, sizes
+from wutong.centre.engines.slurm import commands, machines, parse, sizes
 from wutong.centre.engines.slurm.config import SlurmConfig
 from wutong.centre.engines.slurm.parse import Node
 from wutong.centre.engines.slurm.rounds import Rounds
@@ -153,6 +154,13 @@ class SlurmEngine:
         pasts = [past for past in parse.pasts(said.out, mark) if past.started is not None]
         ours = self._read(lambda: self._records.started_jobs({past.name for past in pasts}))
         return ours if isinstance(ours, Unknown) else [past for past in pasts if (past.name, past.id) not in ours]
+
+    def machines(self) -> list[Machine] | Unknown:
+        """List the nodes as they are now, once for each partition and kind of accelerator."""
+        said = self._rounds.transport.ask(machines.COMMAND)
+        if isinstance(said, Unknown):
+            return said
+        return Unknown(f"sinfo: {said.why}") if said.code else machines.machines(said.out)
 
     def close(self) -> None:
         """Let another process act. Jobs run on."""
