@@ -28,7 +28,7 @@ def submit(spec: RunSpec, *, user: str | None, group: int | None, placement: Pla
     line += ["--output=/dev/null", "--input=/dev/null", "--chdir=/", "--export=ALL"]
     line += [f"--nodes={spec.nodes}", "--ntasks-per-node=1", f"--cpus-per-task={max(1, spec.cpus)}", f"--mem={spec.memory_mb}M"]
     line += [f"--time={_minutes(spec)}", f"--nice={_nice(spec.priority)}"]
-    if spec.slots:
+    if spec.slots and placement.gres != "":
         line.append(f"--gres={placement.gres or 'gpu'}:{spec.slots}")
     for option, value in (("partition", placement.partition), ("account", placement.account), ("qos", placement.qos)):
         if value:

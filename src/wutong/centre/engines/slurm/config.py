@@ -11,7 +11,10 @@ from wutong.centre.engines.slurm.tenants.identities import Identities
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where on the cluster and on whose account a run goes; None leaves the cluster's own default. `gres` is such as `gpu:ascend910b`."""
+    """Where on the cluster and on whose account a run goes; None leaves the cluster's own default.
+
+    `gres` is such as `gpu:ascend910b`; "" is for runs of processors alone, whose slots are processors.
+    """
 
     partition: str | None = None
     account: str | None = None

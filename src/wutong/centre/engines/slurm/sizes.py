@@ -47,7 +47,7 @@ def _too_large(spec: RunSpec, placement: Placement, nodes: Sequence[Node]) -> st
     own = _each_once(node for node in nodes if placement.partition in {None, node.partition})
     if not own:
         return f"There are no nodes in the part {placement.partition} of the cluster."
-    sizes = [(slots_of(node, placement.gres), node.cpus, node.memory_mb) for node in own]
+    sizes = [(node.cpus if placement.gres == "" else slots_of(node, placement.gres), node.cpus, node.memory_mb) for node in own]
     fits = sum(slots >= spec.slots and cpus >= spec.cpus and memory >= spec.memory_mb for slots, cpus, memory in sizes)
     if fits >= spec.nodes:
         return None
