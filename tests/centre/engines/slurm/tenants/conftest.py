@@ -9,22 +9,11 @@ import pytest
 from wutong.centre.engines.slurm.tenants.identities import ExistingIdentities
 from wutong.centre.engines.slurm.tenants.policy import usual_policy
 from wutong.centre.engines.slurm.tenants.rules import ServiceClass, TenantWish
-from wutong.centre.engines.slurm.tenants.steward import CommandFailed, Steward
+from wutong.centre.engines.slurm.tenants.steward import Steward, over
+from wutong.centre.engines.slurm.transport import Transport
 
 TENANTS = {"good": "wutong-lab-good", "evil": "wutong-lab-evil"}
 FIRST_UID = 263_001
-
-
-def runner(lab):
-    """Run Slurm's programs on a lab, as a transport does."""
-
-    def run(argv, *, stdin=""):
-        done = lab.run(*argv, stdin=stdin, check=False, timeout_s=120)
-        if done.returncode:
-            raise CommandFailed(program=argv[0], said=(done.stderr + done.stdout).strip())
-        return done.stdout
-
-    return run
 
 
 def a_steward(lab, **changes):
@@ -34,7 +23,13 @@ def a_steward(lab, **changes):
     identities = ExistingIdentities("wutong-lab-{tenant}")
     # Two classes of the five: each costs a call of half a second.
     policy = {name: each for name, each in usual_policy(grace_s=0).items() if name in {ServiceClass.IDLE, ServiceClass.NORMAL}}
-    usual = {"run": runner(lab), "cluster": lab.name, "centre": f"c{secrets.token_hex(3)}", "identities": identities, "policy": policy}
+    usual = {
+        "run": over(Transport(lab.slurm_conf, limit_s=60)),
+        "cluster": lab.name,
+        "centre": f"c{secrets.token_hex(3)}",
+        "identities": identities,
+        "policy": policy,
+    }
     return Steward(**{**usual, **changes})
 
 

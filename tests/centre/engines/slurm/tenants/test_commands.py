@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.centre.engines.slurm.tenants.test_difference import NOTHING, carry_out, compare, desired
 
-from wutong.centre.engines.slurm.tenants.commands import calls
+from wutong.centre.engines.slurm.tenants.commands import FILE, calls
 from wutong.centre.engines.slurm.tenants.rules import Limits, Noun, ProjectWish, ServiceClass, TenantWish
 
 
@@ -35,10 +35,10 @@ def test_a_file_of_additions():
         classes=(ServiceClass.IDLE,),
     )
     call = calls(compare(desired(wish)))[-1]
-    assert call.argv == ("sacctmgr", "-i", "-Q", "load", "/dev/stdin")
+    assert call.argv == ("sacctmgr", "-i", "-Q", "load", FILE)
     words = "Organization='wutong':Description='甲 x':Fairshare='3':QOS='wutong-idle':DefaultQOS='wutong-idle'"
     limits = "GrpJobs='4':GrpSubmitJobs='9':GrpTRES='cpu=8,gres/gpu=16':GrpTRESMins='gres/gpu=50'"
-    assert call.stdin.splitlines()[3:] == [
+    assert call.file.splitlines()[3:] == [
         "Parent - 'wutong'",
         f"Account - 'wutong-t1':{words}:{limits}",
         "Parent - 'wutong-t1'",
@@ -48,7 +48,7 @@ def test_a_file_of_additions():
         "Parent - 'wutong-t1.p'",
         "User - 'wtx1':Fairshare='1'",
     ]
-    assert call.stdin.startswith("Cluster - 'tx'\nParent - 'root'\nAccount - 'wutong':")
+    assert call.file.startswith("Cluster - 'tx'\nParent - 'root'\nAccount - 'wutong':")
 
 
 def test_the_same_correction_for_many_is_one_call():
@@ -83,7 +83,7 @@ def test_what_goes_goes_in_few_calls_a_users_default_account_last():
 def test_a_tenants_text_never_becomes_an_order(label, tenant, project):
     wish = TenantWish(tenant, label, projects=(ProjectWish(project, label),))
     call = calls(compare(desired(wish, users={tenant: "wtx1"})))[-1]
-    lines = call.stdin.splitlines()
+    lines = call.file.splitlines()
     assert len(lines) == 1 + 2 * 5
     for line in lines:
         assert line.count("'") % 2 == 0

@@ -12,6 +12,7 @@ from wutong.centre.engines.slurm.tenants import parse
 from wutong.centre.engines.slurm.tenants.names import is_project_account
 from wutong.centre.engines.slurm.tenants.rules import Change, Key, Noun, Plan, Setting, Verb
 
+FILE = "{file}"
 _NAMES_A_CALL = 250
 _SHOW = ("sacctmgr", "-n", "-P", "-r", "show")
 _DO = ("sacctmgr", "-i", "-Q")
@@ -22,10 +23,10 @@ _LOADED |= {"grpjobs": "GrpJobs", "grpsubmitjobs": "GrpSubmitJobs", "grptres": "
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command line, what it reads, and the changes it makes."""
+    """A command line, the text of the file it reads (whose path stands for `FILE` in the line), and the changes it makes."""
 
     argv: tuple[str, ...]
-    stdin: str = ""
+    file: str = ""
     changes: tuple[Change, ...] = ()
 
 
@@ -96,7 +97,7 @@ def _load(cluster: str, changes: Sequence[Change]) -> Call:
         above, what = (change.key[1], "User") if change.noun is Noun.ASSOCIATION else (settings.pop("parent"), "Account")
         words = [f"{_LOADED[word]}='{value}'" for word, value in _joined(settings.items())]
         lines += [f"Parent - '{above}'", ":".join([f"{what} - '{change.key[0]}'", *words])]
-    return Call((*_DO, "load", "/dev/stdin"), "\n".join(lines) + "\n", tuple(changes))
+    return Call((*_DO, "load", FILE), "\n".join(lines) + "\n", tuple(changes))
 
 
 def _settings(cluster: str, changes: Sequence[Change]) -> Iterator[Call]:

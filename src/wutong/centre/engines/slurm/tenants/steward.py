@@ -3,19 +3,23 @@
 Nothing is remembered between steps, so it does not matter where the last one was cut short.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
+from wutong.centre.engines.protocol import Unknown
 from wutong.centre.engines.slurm.tenants import commands, folders, names, parse
 from wutong.centre.engines.slurm.tenants.desired import desired_state
 from wutong.centre.engines.slurm.tenants.difference import difference
 from wutong.centre.engines.slurm.tenants.identities import Identities, Identity, ensure_all
 from wutong.centre.engines.slurm.tenants.policy import Policy, usual_policy
 from wutong.centre.engines.slurm.tenants.rules import ROOT, Busy, Noun, Plan, State, TenantWish
+from wutong.centre.engines.slurm.transport import Transport
 from wutong.kit.errors import Conflict, Problem, Unavailable
+
+_KEPT_SAID = 1000
 
 
 class CommandFailed(Unavailable):
@@ -33,11 +37,22 @@ class NoSuchCluster(Problem):
     message = "Slurm's accounting knows no cluster {cluster}. Check the engine's settings, or add the cluster with `sacctmgr add cluster {cluster}`."
 
 
-class Run(Protocol):
-    """Runs one of Slurm's programs and returns what it printed. Raises CommandFailed."""
+Run = Callable[[Sequence[str]], str]
+"""Runs one of Slurm's programs and returns what it printed. Raises CommandFailed."""
 
-    def __call__(self, argv: Sequence[str], *, stdin: str = "") -> str:
-        """Run it."""
+
+def over(transport: Transport, *, limit_s: float = 300) -> Run:
+    """Run programs over a cluster's transport. The limit is generous: hundreds of new accounts take Slurm half a minute on a busy host."""
+
+    def run(argv: Sequence[str]) -> str:
+        said = transport.ask(argv, limit_s=limit_s)
+        if isinstance(said, Unknown):
+            raise CommandFailed(program=argv[0], said=said.why)
+        if said.code:
+            raise CommandFailed(program=argv[0], said=" ".join((said.error + said.out).split())[:_KEPT_SAID])
+        return said.out
+
+    return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +127,12 @@ class Steward:
         return failures
 
     def _ask(self, call: commands.Call) -> str:
-        return self.run(call.argv, stdin=call.stdin)
+        if not call.file:
+            return self.run(call.argv)
+        with tempfile.NamedTemporaryFile("w", prefix="wutong-", suffix=".cfg", encoding="utf-8") as file:
+            file.write(call.file)
+            file.flush()
+            return self.run([file.name if word == commands.FILE else word for word in call.argv])
 
     def _look(self, *associations: commands.Call) -> State:
         """Ask for everything at once: each call mostly waits for slurmdbd."""
