@@ -105,6 +105,10 @@ def test_a_dark_engine_changes_nothing(database: Database, fake_clock: FakeClock
         assert set(states(session, "ai-ascend910b").values()) == {NodeState.UP}
 
 
+def test_the_first_step_looks_by_any_clock(database: Database) -> None:
+    assert Inventory(database, Engines([Cluster(MACHINES)])).step()  # type: ignore[list-item]
+
+
 def test_an_unknown_kind_promises_nothing() -> None:
     kind = kinds.accelerator_of("brandnew9")
     assert (kind.fp16_tflops, kind.vendor) == (0, "unknown")

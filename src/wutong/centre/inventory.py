@@ -55,12 +55,16 @@ class Inventory:
         """Look at each engine that is due; True when something changed."""
         changed = False
         for engine in self._engines:
-            if isinstance(engine, HasMachines) and clock.now() >= self._due.get(engine.name, clock.now()):
-                self._due[engine.name] = clock.now() + LOOK_AGAIN
-                found = ask(engine.machines)
-                if not isinstance(found, Unknown):
-                    with self._database.session() as session:
-                        changed |= follow(session, engine.name, found)
+            now = clock.now()
+            if not isinstance(engine, HasMachines) or now < self._due.get(engine.name, now):
+                continue
+            self._due[engine.name] = now + LOOK_AGAIN
+            found = ask(engine.machines)
+            if isinstance(found, Unknown):
+                log.debug("the engine's machines could not be seen", engine=engine.name, why=found.why)
+                continue
+            with self._database.session() as session:
+                changed |= follow(session, engine.name, found)
         return changed
 
 
