@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from wutong.api.auth import caller
-from wutong.api.nouns import BARE_ROUTERS, ROUTERS
+from wutong.api.nouns import ROUTERS
 from wutong.cli import main as cli
 from wutong.identity.rules import Permission
 from wutong.kit.settings import Settings
@@ -64,9 +64,9 @@ def cli_page() -> str:
 def api_page() -> str:
     """Return the page of routes."""
     rows = []
-    for path, route in sorted(_routes(), key=lambda pair: pair[0]):
+    for route in sorted(_routes(), key=lambda each: each.path):
         text = inspect.cleandoc(route.endpoint.__doc__ or "").partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
-        rows += [f"| {method} | `{path}` | {_needs(route)} | {text} |" for method in sorted(route.methods or ())]
+        rows += [f"| {method} | `{route.path}` | {_needs(route)} | {text} |" for method in sorted(route.methods or ())]
     return API_HEAD + "\n".join(rows) + "\n"
 
 
@@ -105,12 +105,8 @@ def _command(name: str, command: Any) -> Iterator[str]:
         yield "\n" + "\n".join(rows) + "\n"
 
 
-def _routes() -> Iterator[tuple[str, APIRoute]]:
-    for prefix, routers in (("/api/v1", ROUTERS), ("", BARE_ROUTERS)):
-        for router in routers:
-            for route in router.routes:
-                if isinstance(route, APIRoute) and route.include_in_schema:
-                    yield prefix + route.path, route
+def _routes() -> Iterator[APIRoute]:
+    return (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute) and route.include_in_schema)
 
 
 def _needs(route: APIRoute) -> str:

@@ -45,7 +45,7 @@ async def streamed(asking: Asking) -> str:
 @pytest.fixture
 def trial(centre):
     app = create_app(centre.context)
-    app.include_router(router, prefix="/api/v1")
+    app.include_router(router)
     with TestClient(app) as http:
         centre.http = http
         yield centre

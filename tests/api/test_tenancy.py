@@ -10,7 +10,7 @@ import pytest
 from tests.api.callers import PEOPLE, Door, Try
 from tests.api.conftest import open_door
 
-from wutong.api.nouns import BARE_ROUTERS, ROUTERS
+from wutong.api.nouns import ROUTERS
 from wutong.identity import service
 from wutong.kit.database import Database
 
@@ -29,9 +29,7 @@ def expected() -> dict[str, Try]:
 
 def served() -> list[str]:
     """Every method and path the application answers."""
-    doors = [("/api/v1", router) for router in ROUTERS] + [("", router) for router in BARE_ROUTERS]
-    routes = [(prefix, route) for prefix, router in doors for route in router.routes]
-    return [f"{method} {prefix}{route.path}" for prefix, route in routes for method in sorted(route.methods)]
+    return [f"{method} {route.path}" for router in ROUTERS for route in router.routes for method in sorted(route.methods)]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Request, Security
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
@@ -122,10 +123,13 @@ def address_of(request: Request) -> str:
 
 
 class Router(APIRouter):
-    """A router of ours: error shapes documented, and routes that name `Tx` or `needs(...)` run in one hop and one transaction."""
+    """A router of ours: error shapes documented, and routes that name `Tx` or `needs(...)` run in one hop and one transaction.
 
-    def __init__(self, *, tag: str, prefix: str = "") -> None:
-        super().__init__(prefix=prefix, tags=[tag], responses=ERROR_RESPONSES)
+    It knows its routes' whole paths, so that the application takes them as they are.
+    """
+
+    def __init__(self, *, tag: str, prefix: str = "", root: str = "/api/v1") -> None:
+        super().__init__(prefix=root + prefix, tags=[tag], responses=ERROR_RESPONSES, generate_unique_id_function=_operation_id)
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Register a route, wrapped when its signature asks for it."""
@@ -159,6 +163,10 @@ def in_one_hop(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     hop.__signature__ = signature.replace(parameters=[*kept, asks])  # type: ignore[attr-defined]
     hop.needs = wanted  # type: ignore[attr-defined]
     return hop
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
 
 
 def _marker(parameter: inspect.Parameter, kind: type[T]) -> T | None:

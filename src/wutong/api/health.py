@@ -7,7 +7,7 @@ from sqlalchemy import text
 from wutong.api.auth import Router, Tx
 from wutong.sdk.wire import Received
 
-router = Router(tag="health")
+router = Router(tag="health", root="")
 
 
 class Health(Received):

@@ -5,13 +5,12 @@ from contextlib import asynccontextmanager
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from wutong import __version__
 from wutong.api.context import Context, context_from_environment
 from wutong.api.errors import add_handlers
 from wutong.api.frame import Frame
-from wutong.api.nouns import BARE_ROUTERS, ROUTERS
+from wutong.api.nouns import ROUTERS
 
 DESCRIPTION = """The JSON API of a Wutong centre.
 
@@ -31,15 +30,13 @@ def create_app(context: Context | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        generate_unique_id_function=_operation_id,
         lifespan=_lifespan,
         redirect_slashes=False,
     )
     app.state.context = context
     for router in ROUTERS:
-        app.include_router(router, prefix="/api/v1")
-    for bare in BARE_ROUTERS:
-        app.include_router(bare)
+        # `include_router` would build every route again at the first request, and match each request a second time.
+        app.router.routes.extend(router.routes)
     add_handlers(app)
     app.add_middleware(Frame)
     return app
@@ -49,7 +46,3 @@ def create_app(context: Context | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = app.state.context.settings.api_threads
     yield
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

@@ -3,10 +3,9 @@
 from fastapi import APIRouter
 
 from wutong.api import admin, catalogue, data, docs, health, identity, jobs, logs, money, tenants, uploads
-from wutong.api.auth import Router
 
 # Routes are matched one by one: what is asked for most stands first.
-ROUTERS: tuple[Router, ...] = (
+ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     logs.router,
     identity.router,
@@ -16,7 +15,6 @@ ROUTERS: tuple[Router, ...] = (
     data.router,
     uploads.router,
     admin.router,
+    health.router,
+    docs.router,
 )
-
-# Outside /api/v1: what machines look at.
-BARE_ROUTERS: tuple[APIRouter, ...] = (health.router, docs.router)
