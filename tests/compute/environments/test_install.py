@@ -2,6 +2,8 @@
 
 import fcntl
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +86,24 @@ def test_wheels_are_found_where_pip_is_told_unless_we_are_told_ourselves(tmp_pat
 
 def test_credentials_do_not_reach_the_log():
     assert scrub("GET https://me:secret@index.example/simple failed") == "GET https://index.example/simple failed"
+
+
+def test_a_program_is_for_all_only_where_all_reach_it():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        program = Path(folder, "bin", "python")
+        program.parent.mkdir(mode=0o755)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        link = Path(folder, "link")
+        link.symlink_to(program)
+        assert making.is_for_all(program)
+        assert making.is_for_all(link)
+        program.parent.chmod(0o750)
+        assert not making.is_for_all(program)
+        assert not making.is_for_all(link)
+        assert not making.is_for_all(Path(folder, "none"))
+
+
+def test_environments_are_made_from_an_interpreter_that_exists():
+    assert Path(making.base_python()).is_file()

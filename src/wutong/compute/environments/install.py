@@ -1,6 +1,7 @@
 """Makes the folder of an environment with uv: a relocatable virtual environment holding exactly what a lock says. No database here.
 
-Only wheels are taken, so nothing of a package runs while it is installed. The base interpreter is the control plane's own.
+Only wheels are taken, so nothing of a package runs while it is installed. The base interpreter is the control plane's own, or the system's of the
+same version where tenants' UNIX users could not reach the own one.
 """
 
 import configparser
@@ -89,9 +90,20 @@ def find_links_of(setting: str | None, environment: Mapping[str, str]) -> list[s
 
 
 def base_python() -> str:
-    """Return the interpreter environments are made from: the one under our own."""
-    plain = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return str(plain) if plain.is_file() else sys.executable
+    """Return the interpreter environments are made from: the one under our own, or the system's of the same version where others cannot reach it."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    plain = Path(sys.base_prefix) / "bin" / name
+    own = plain if plain.is_file() else Path(sys.executable)
+    return str(next((path for path in (own, Path("/usr/local/bin", name), Path("/usr/bin", name)) if is_for_all(path)), own))
+
+
+def is_for_all(program: Path) -> bool:
+    """Tell whether every user of this machine can run a program."""
+    try:
+        real = program.resolve(strict=True)
+        return bool(real.stat().st_mode & 0o001) and all(folder.stat().st_mode & 0o001 for folder in real.parents)
+    except OSError:
+        return False
 
 
 def scrub(text: str) -> str:
