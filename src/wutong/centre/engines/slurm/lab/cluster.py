@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from wutong.centre.engines.local.processes import send
-from wutong.centre.engines.slurm.lab import bringup, checks, daemons, ground, processes, users
+from wutong.centre.engines.slurm.lab import bringup, checks, daemons, ground, leftovers, processes, users
 from wutong.centre.engines.slurm.lab.ports import claim
 from wutong.centre.engines.slurm.lab.problems import DaemonFailed, LabRunning, NoLab, NoSuchDaemon
 from wutong.centre.engines.slurm.lab.spec import SERVICE_PORTS, Devices, LabSpec, Pool
@@ -184,6 +184,11 @@ class Lab:
         send([pid], signal_number)
         if signal_number == signal.SIGKILL:
             processes.wait_for(lambda: processes.is_gone(pid), limit_s=bringup.PATIENCE_S)
+
+    def kill_node(self, node: str) -> None:
+        """Have a whole node die at once: its slurmd, its step daemons, and every process of its jobs."""
+        self.kill(f"slurmd:{node}")
+        leftovers.sweep_node(self.spec, node)
 
     def end_daemon(self, which: str) -> None:
         """End a daemon as an operator would."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wutong.centre.engines.local.processes import tree
@@ -19,11 +19,21 @@ def sweep(spec: LabSpec) -> int:
     A process that a job started in a session of its own, with an empty environment, and whose parents have ended, carries nothing of the
     lab: only control groups would find it, in a lab that has them.
     """
+    found = _kill_all(lambda pid: _belongs(pid, spec))
+    _remove_groups(spec)
+    return found
+
+
+def sweep_node(spec: LabSpec, node: str) -> int:
+    """Kill the step daemons and jobs of one node, and all that is below them; return how many were found."""
+    return _kill_all(lambda pid: _is_step(pid, spec.folder, node) or _is_job(pid, spec, node))
+
+
+def _kill_all(belongs: Callable[[int], bool]) -> int:
     found = 0
-    while left := [pid for pid in _pids() if not is_gone(pid) and _belongs(pid, spec)]:
+    while left := [pid for pid in _pids() if not is_gone(pid) and belongs(pid)]:
         found += len(left)
         kill({below for pid in left for below in (pid, *tree(pid))})
-    _remove_groups(spec)
     return found
 
 
@@ -35,17 +45,20 @@ def _belongs(pid: int, spec: LabSpec) -> bool:
     return _is_step(pid, spec.folder) or _is_job(pid, spec) or _in_group(pid, spec)
 
 
-def _is_step(pid: int, folder: Path) -> bool:
+def _is_step(pid: int, folder: Path, node: str = "") -> bool:
     """Tell whether this is a slurmstepd of the lab. It overwrites its arguments and environment, but keeps the node's log and spool open."""
     with contextlib.suppress(OSError):
         if Path(f"/proc/{pid}/comm").read_text().strip() == "slurmstepd":
-            return any(_target(each).is_relative_to(folder) for each in (Path(f"/proc/{pid}/cwd"), *Path(f"/proc/{pid}/fd").iterdir()))
+            targets = [_target(each) for each in (Path(f"/proc/{pid}/cwd"), *Path(f"/proc/{pid}/fd").iterdir())]
+            own = [target.relative_to(folder) for target in targets if target.is_relative_to(folder)]
+            return any(not node or node in {target.stem, *target.parts} for target in own)
     return False
 
 
-def _is_job(pid: int, spec: LabSpec) -> bool:
+def _is_job(pid: int, spec: LabSpec, node: str = "") -> bool:
     variables = environment(pid)
-    return f"SLURM_CONF={spec.slurm_conf}".encode() in variables and any(f"SLURMD_NODENAME={node}".encode() in variables for node in spec.node_names)
+    names = [node] if node else spec.node_names
+    return f"SLURM_CONF={spec.slurm_conf}".encode() in variables and any(f"SLURMD_NODENAME={name}".encode() in variables for name in names)
 
 
 def _in_group(pid: int, spec: LabSpec) -> bool:
