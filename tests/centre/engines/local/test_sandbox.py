@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.centre.engines.agents import is_alive, kill
 
-from wutong.centre.engines.local import sandbox
+from wutong.centre.engines.local import processes, sandbox
 from wutong.centre.engines.local.folders import RunFolder
 from wutong.centre.engines.protocol import EndReason, Mount, RunSpec
 
@@ -145,6 +146,34 @@ def test_the_linker_cannot_be_turned_against_the_sandbox(run):
     )
     assert text.splitlines()[0] == "/wutong/work"
     assert end.reason in {EndReason.COMPLETED, EndReason.FAILED}
+
+
+def test_a_job_inherits_its_limits_and_nothing_else(run):
+    script = (
+        "cat /proc/self/oom_score_adj /proc/self/limits; nice; umask; grep -E 'Sig(Ign|Blk)' /proc/self/status; ls /proc/self/fd; ps -o sid= -p $$"
+    )
+    text, end = run(script, disk_limit_mb=3)
+    assert end.exit_code == 0, text
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in text.splitlines() if line.startswith("Max ")}
+    assert limits["Max file size"] == ["3145728"] * 2
+    assert limits["Max processes"] == ["4096"] * 2
+    assert limits["Max core file size"] == ["0", "0"]
+    *_, nice, mask, blocked, ignored, no, out, err, folder, _session = text.split("Max realtime timeout")[1].splitlines()
+    assert (text.splitlines()[0], nice, mask) == ("500", "5", "0022")
+    assert int(blocked.split()[1], 16) == 0
+    assert int(ignored.split()[1], 16) & ~(1 << 31 | 1 << 32) == 0  # 32 and 33 are the C library's own
+    assert [no, out, err, folder] == ["0", "1", "2", "3"]
+
+
+def test_a_killed_keeper_takes_its_job_along(confined_agent):
+    confined_agent.submit("runs", "sleep 77.1 & echo begin; wait")
+    confined_agent.says("runs", "begin")
+    keeper = confined_agent.keeper("runs")
+    below = processes.tree(keeper)
+    assert Path(f"/proc/{keeper}/oom_score_adj").read_text() == Path("/proc/self/oom_score_adj").read_text()
+    kill(keeper)
+    assert confined_agent.ended("runs").reason is EndReason.ENGINE_FAULT
+    confined_agent.until(lambda: not any(map(is_alive, below)))
 
 
 def test_hiding_and_fork_bombs_end_with_the_run(confined_agent, run):

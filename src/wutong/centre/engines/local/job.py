@@ -104,7 +104,7 @@ def spawn(ticket: Ticket, output: int) -> int:
         line = unconfined(ticket)
         folder = ticket.folder.work
     start = Start(line.argv, variables, command=spec.argv[0], folder=folder, disk_limit_mb=spec.disk_limit_mb, inputs=line.inputs)
-    return spawning.spawn(start, output, bind_to_parent=die_with_parent)
+    return spawning.spawn(start, output, bind_to_parent=None if ticket.sandbox.kind == "bubblewrap" else die_with_parent)
 
 
 def die_with_parent() -> None:

@@ -104,7 +104,8 @@ def command(
         f"root:x:0:0::/:/bin/false\ntenant:x:{user}:{user}::{WORK}:/bin/sh\n".encode(),
         f"root:x:0:\ntenant:x:{user}:\n".encode(),
     ]
-    options += ["--perms", "0444", "--ro-bind-data", "{0}", "/etc/passwd", "--perms", "0444", "--ro-bind-data", "{1}", "/etc/group"]
+    # Files in the root, which is made read-only below: each thing mounted has bubblewrap read the list of all mounts once more.
+    options += ["--perms", "0444", "--file", "{0}", "/etc/passwd", "--perms", "0444", "--file", "{1}", "/etc/group"]
     options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
     if program := seccomp.program(elsewhere.machine) if elsewhere else seccomp.program():
         options += ["--seccomp", "{2}"]
@@ -187,8 +188,9 @@ def _system(*, network: bool) -> tuple[str, ...]:
             options += ["--ro-bind", str(path), str(path)]
     for place in ("/etc", "/sys", "/sys/devices", "/sys/devices/system"):
         options += ["--perms", "0755", "--dir", place]
-    for name in _CONFIGURATION + (_NETWORK if network else ()):
-        options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for path in (Path("/etc") / name for name in _CONFIGURATION + (_NETWORK if network else ())):
+        in_usr = path.is_symlink() and str(path.readlink()).startswith("/usr/")
+        options += ["--symlink", str(path.readlink()), str(path)] if in_usr else ["--ro-bind-try", str(path), str(path)]
     return (*options, "--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu")
 
 

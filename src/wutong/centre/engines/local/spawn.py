@@ -1,5 +1,5 @@
 """Forks the job's own process: its descriptors, its limits, and the exec. Light (see `processes`); who confines it and how is decided elsewhere."""
-# ruff: noqa: PTH123 - pathlib is not light
+# ruff: noqa: PTH123, SIM105 - pathlib and `suppress` are not light
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_PROCESSES = 4096
 _MOST_FILES = 65536
+_LIMITED = (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
 _AS_NEW = ("SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE", "SIGXFSZ", "SIGCHLD", "SIGUSR1", "SIGUSR2")
 
 
@@ -53,8 +54,10 @@ class Start:
 def spawn(start: Start, output: int, *, bind_to_parent: Callable[[], object] | None = None) -> int:
     """Fork the job's process with its output on a descriptor, and return its id once it runs; raise `CannotStart` where it does not.
 
-    `bind_to_parent` is called in the new process and has it die with us.
+    `bind_to_parent` is called in the new process and has it die with us; without one the command does that for itself, as bubblewrap does.
     """
+    if bind_to_parent is None and os.geteuid() == 0 and start.folder == "/" and start.argv[0].startswith("/"):
+        return _spawn_without_copy(start, output)
     failed, report = os.pipe2(os.O_CLOEXEC)
     parent = os.getpid()
     pid = os.fork()
@@ -69,6 +72,27 @@ def spawn(start: Start, output: int, *, bind_to_parent: Callable[[], object] | N
     return pid
 
 
+def _spawn_without_copy(start: Start, output: int) -> int:
+    """Start the process without a copy of our memory, which costs more than all a short job does.
+
+    Nothing of ours can run in it before the command, so what it is to inherit we are ourselves for a moment. Only root can become again what it was.
+    """
+    files, argv = _with_inputs(start)
+    streams = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
+    as_new = [getattr(_signal, name) for name in _AS_NEW]
+    mask, limits, nice, score = os.umask(0o022), [(kind, resource.getrlimit(kind)) for kind in _LIMITED], os.getpriority(os.PRIO_PROCESS, 0), _oom()
+    try:
+        _limit(start.disk_limit_mb)
+        return os.posix_spawn(argv[0], argv, start.variables, file_actions=streams, setsid=True, setsigdef=as_new)
+    except OSError as error:
+        raise CannotStart(f"The command {start.command!r} could not be started: {error.strerror}.") from error
+    finally:
+        os.umask(mask)
+        for file in files:
+            os.close(file)
+        _unlimit(limits, nice, score)
+
+
 def _become_job(start: Start, *, output: int, report: int, parent: int, bind_to_parent: Callable[[], object] | None) -> NoReturn:
     try:
         os.setsid()
@@ -81,7 +105,7 @@ def _become_job(start: Start, *, output: int, report: int, parent: int, bind_to_
         os.dup2(output, 1)
         os.dup2(output, 2)
         _limit(start.disk_limit_mb)
-        argv = _with_inputs(start)
+        _files, argv = _with_inputs(start)
         os.chdir(start.folder)
         os.umask(0o022)
         for name in _AS_NEW:
@@ -97,15 +121,15 @@ def _become_job(start: Start, *, output: int, report: int, parent: int, bind_to_
         os._exit(127)
 
 
-def _with_inputs(start: Start) -> list[str]:
-    """Open a descriptor with each input's bytes and put their numbers into the command line and into the last input."""
+def _with_inputs(start: Start) -> tuple[list[int], list[str]]:
+    """Open a descriptor with each input's bytes and put their numbers into the command line and into the last input; returns both."""
     files = [os.memfd_create("input", 0) for _input in start.inputs]
     numbers = [str(file) for file in files]
     for place, (file, data) in enumerate(zip(files, start.inputs)):  # noqa: B905 - `strict` is younger than the oldest Python on nodes
         last = place == len(files) - 1
         os.write(file, b"\0".join(_numbered(part.decode(), numbers).encode() for part in data.split(b"\0")) if last else data)
         os.lseek(file, 0, os.SEEK_SET)
-    return [_numbered(part, numbers) for part in start.argv[:3]] + list(start.argv[3:])
+    return files, [_numbered(part, numbers) for part in start.argv[:3]] + list(start.argv[3:])
 
 
 def _numbered(part: str, numbers: list[str]) -> str:
@@ -118,11 +142,37 @@ def _limit(disk_limit_mb: int) -> None:
     _lower(resource.RLIMIT_NOFILE, _MOST_FILES)
     _lower(resource.RLIMIT_NPROC, _MOST_PROCESSES)
     os.nice(5)
+    _set_oom("500")
+
+
+def _unlimit(limits: Sequence[tuple[int, tuple[int, int]]], nice: int, score: str) -> None:
+    """Be again what we were before `_limit`, as far as we may."""
+    for kind, both in limits:
+        try:
+            resource.setrlimit(kind, both)
+        except (OSError, ValueError):
+            pass
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    except OSError:
+        pass
+    _set_oom(score)
+
+
+def _oom() -> str:
+    try:
+        with open("/proc/self/oom_score_adj") as file:
+            return file.read()
+    except OSError:
+        return "0"
+
+
+def _set_oom(score: str) -> None:
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("500")
+            file.write(score)
     except OSError:
-        return
+        pass
 
 
 def _lower(kind: int, limit: int) -> None:
