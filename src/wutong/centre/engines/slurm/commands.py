@@ -68,9 +68,9 @@ def past_named(names: Iterable[str], since: int, mark: str) -> list[str]:
     return [*_past(mark), "--name=" + ",".join(names), f"--starttime={_moment(since)}", "--endtime=now"]
 
 
-def past_since(since: int, mark: str) -> list[str]:
-    """Return the question for all starts, anybody's, of the time since a moment."""
-    return [*_past(mark), f"--starttime={_moment(since)}", "--endtime=now"]
+def past_between(since: int, until: int, mark: str) -> list[str]:
+    """Return the question for all starts, anybody's, that ran at any time between two moments."""
+    return [*_past(mark), f"--starttime={_moment(since)}", f"--endtime={_moment(until)}"]
 
 
 def nodes(partition: str | None) -> list[str]:

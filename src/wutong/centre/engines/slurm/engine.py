@@ -18,19 +18,18 @@ from wutong.centre.engines.protocol import (
     Capabilities,
     Changes,
     LogChunk,
-    Machine,
     Refused,
     RunSpec,
     Sighting,
     Unknown,
     UsageBatch,
 )
-from wutong.centre.engines.slurm import commands, machines, parse, sizes
+from wutong.centre.engines.slurm import commands, parse, sizes
 from wutong.centre.engines.slurm.config import SlurmConfig
+from wutong.centre.engines.slurm.operating import Operating
 from wutong.centre.engines.slurm.parse import Node
 from wutong.centre.engines.slurm.rounds import Rounds
-from wutong.centre.engines.slurm.rules import Past
-from wutong.centre.engines.slurm.transport import Transport, draw_mark
+from wutong.centre.engines.slurm.transport import Transport
 from wutong.centre.engines.slurm.views import Views
 from wutong.kit.errors import Problem
 
@@ -42,7 +41,7 @@ _ELSEWHERE = Unknown("Another process acts on this cluster.")
 T = TypeVar("T")
 
 
-class SlurmEngine:
+class SlurmEngine(Operating):
     """One cluster. Safe to use from many threads."""
 
     def __init__(self, config: SlurmConfig, *, transport: Transport | None = None) -> None:
@@ -139,28 +138,6 @@ class SlurmEngine:
         answer = self._write(lambda: [self._forget(name) for name in names], unless=self._touch())
         self._sweep()
         return [answer] * len(names) if isinstance(answer, Unknown) else answer
-
-    def foreign(self, since: int) -> list[Past] | Unknown:
-        """List what ran since a moment (seconds since the epoch) and was not ours: jobs that somebody brought to the cluster another way.
-
-        It comes from the accounting, so it needs one; each start of a job is an entry, with `trackable` saying what it held.
-        """
-        mark = draw_mark()
-        said = self._rounds.transport.ask(commands.past_since(since, mark), limit_s=self._config.sacct_s)
-        if isinstance(said, Unknown):
-            return said
-        if said.code:
-            return Unknown(f"sacct: {said.why}")
-        pasts = [past for past in parse.pasts(said.out, mark) if past.started is not None]
-        ours = self._read(lambda: self._records.started_jobs({past.name for past in pasts}))
-        return ours if isinstance(ours, Unknown) else [past for past in pasts if (past.name, past.id) not in ours]
-
-    def machines(self) -> list[Machine] | Unknown:
-        """List the nodes as they are now, once for each partition and kind of accelerator."""
-        said = self._rounds.transport.ask(machines.COMMAND)
-        if isinstance(said, Unknown):
-            return said
-        return Unknown(f"sinfo: {said.why}") if said.code else machines.machines(said.out)
 
     def close(self) -> None:
         """Let another process act. Jobs run on."""

@@ -5,7 +5,7 @@ A start is `open` while it goes on, `closing` when it is over and its end is sti
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +110,12 @@ class Records(Journal):
             rows = self._db.execute(f"select name, job from starts where name in ({','.join('?' * len(part))})", part)  # noqa: S608 - marks
             known.update((row[0], row[1]) for row in rows)
         return known
+
+    def jobs_of(self, names: Collection[str]) -> set[str]:
+        """Return the Slurm jobs that stood for runs of these names."""
+        jobs: set[str] = set()
+        listed = sorted(names)
+        for first in range(0, len(listed), 500):
+            part = listed[first : first + 500]
+            jobs.update(row[0] for row in self._db.execute(f"select job from starts where name in ({','.join('?' * len(part))})", part))  # noqa: S608 - marks
+        return jobs
