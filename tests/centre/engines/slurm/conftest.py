@@ -1,6 +1,7 @@
 """Two clusters for the tests of one process, each brought up when first asked for: one without accounting, one with it."""
 
 import pytest
+from tests.centre.engines.slurm.tenants.cast import settled, shared_root, tenants_lab  # noqa: F401 - fixtures, for tenants and checkup
 
 from wutong.centre.engines.slurm.lab.checks import why_not
 from wutong.centre.engines.slurm.lab.cluster import Lab

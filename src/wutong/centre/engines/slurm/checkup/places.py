@@ -81,10 +81,10 @@ NODE_CHECKS = (
     ),
     NodeCheck(
         Level.WARNING,
-        "the accounting's history of changes is out of reach",
-        "Outside the sandbox anyone may list every tenant's account and limits from it; PrivateData does not cover it.",
-        "Let only the controller's and this host reach slurmdbd's port (DbdPort), by the firewall of its host.",
-        lambda probe: "listed" if probe.saw["history_read"] else "",
+        "Slurm's listings that hide nothing are out of reach",
+        "PrivateData does not cover them: outside the sandbox anyone sees every tenant's account, its limits and what it uses.",
+        "Run tenants' work in the sandbox only, and let only the cluster's hosts reach slurmdbd's port, by a firewall.",
+        lambda probe: ", ".join(probe.saw["listings"]),
     ),
     NodeCheck(
         Level.WARNING,
