@@ -25,8 +25,15 @@ def sweep(spec: LabSpec) -> int:
 
 
 def sweep_node(spec: LabSpec, node: str) -> int:
-    """Kill the step daemons and jobs of one node, and all that is below them; return how many were found."""
-    return _kill_all(lambda pid: _is_step(pid, spec.folder, node) or _is_job(pid, spec, node))
+    """Kill the step daemons and jobs of one node, and all that is below them; return how many were found.
+
+    The daemons go first and alone: one that saw its job die would tell the controller that the job failed.
+    """
+    steps = [pid for pid in _pids() if _is_step(pid, spec.folder, node)]
+    below = {pid for step in steps for pid in tree(step)}
+    kill(set(steps))
+    kill(below)
+    return len(steps) + _kill_all(lambda pid: _is_step(pid, spec.folder, node) or _is_job(pid, spec, node))
 
 
 def _kill_all(belongs: Callable[[int], bool]) -> int:
