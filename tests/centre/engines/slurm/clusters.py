@@ -31,6 +31,8 @@ class ClusterUnderTest:
         """Be killed and started again: nothing but the records and the cluster remembers."""
         self.engine.close()
         self.engine = SlurmEngine(self.config, transport=transport)
+        if transport is None:
+            self.engine.changes("")
 
     def close(self):
         names = [sighting.name for sighting in self.sightings() if sighting.phase is not Phase.ENDED]
@@ -91,7 +93,9 @@ class ClusterUnderTest:
 
     def job(self, name):
         """Return the Slurm job's id."""
-        return self.until(lambda: (self.lab.run("squeue", "-h", "-t", "all", f"--name={name}", "-o", "%A").stdout.split() or [None])[-1])
+        return self.until(
+            lambda: self.see(name) and (self.lab.run("squeue", "-h", "-t", "all", f"--name={name}", "-o", "%A").stdout.split() or [None])[-1]
+        )
 
 
 class SlurmRig:

@@ -1,4 +1,4 @@
-"""The promises of the protocol, held by the adapter on a real cluster, with accounting and without."""
+"""The promises of the protocol, held by the adapter on a real cluster, without accounting (with it: `test_accounting`)."""
 
 import pytest
 from tests.centre.engines.slurm.clusters import ClusterUnderTest, SlurmRig

@@ -1,8 +1,8 @@
 """What the adapter is told about one cluster. Plain values; nothing is looked up here."""
 
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wutong.centre.engines.protocol import RunSpec
@@ -27,7 +27,8 @@ class SlurmConfig:
     """One cluster.
 
     `root` is a folder that all nodes share; tenants must be able to pass it. `home` holds the adapter's own records and must be a local disk of the
-    one host that acts. `identities` says as which UNIX user a tenant's jobs run. `partition` and `gres` hold where `place` says nothing else.
+    one host that acts. `identities` says as which UNIX user a tenant's jobs run. `partition` and `gres` hold for runs that name neither, and `qos`
+    says by which QOS the cluster knows each class of service. `place` decides all of that itself where it is given.
     `machine` is the nodes' kind of processor, `python` theirs, 3.9 or younger. Times are seconds.
     """
 
@@ -38,6 +39,7 @@ class SlurmConfig:
     identities: Identities
     partition: str | None = None
     gres: str | None = None
+    qos: Mapping[str, str] = field(default_factory=dict)
     place: Callable[[RunSpec], Placement] | None = None
     sandbox: str = "bubblewrap"
     bubblewrap: str = "/usr/bin/bwrap"
@@ -52,3 +54,10 @@ class SlurmConfig:
     lost_s: float = 3.0
     completing_s: float = 120.0
     at_once: int = 4
+
+    def placement(self, spec: RunSpec) -> Placement:
+        """Return where a run goes."""
+        if self.place is not None:
+            return self.place(spec)
+        gres = f"gpu:{spec.accelerator}" if spec.accelerator else self.gres
+        return Placement(partition=spec.partition or self.partition, gres=gres, qos=self.qos.get(spec.service))

@@ -191,7 +191,7 @@ class SlurmEngine(Operating):
             return Accepted()
         if self._records.was_forgotten(spec.name):
             return Refused(f"A run named {spec.name} was here, ended, and was forgotten; a new run needs a name of its own.")
-        why = sizes.refusal(spec, self._rounds.pump.place(spec), nodes) or self._refuse_former(spec) or _refuse_text(spec)
+        why = sizes.refusal(spec, self._config.placement(spec), nodes) or self._refuse_former(spec) or _refuse_text(spec)
         if why is not None:
             return Refused(why)
         try:

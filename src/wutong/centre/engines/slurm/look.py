@@ -22,7 +22,7 @@ class Picture:
         dropped = [job for record in self._records - now if (job := self._drop(record)) is not None]
         changed = [job for record in now - self._records if (job := self._put(record)) is not None]
         self._records, self._in_order, self._ranks = now, records, None
-        return changed, [job for job in dropped if job.id not in self.jobs]
+        return changed, [job for job in dropped if self.find(job.id, job.name, job.user) is None]
 
     def find(self, job_id: str, name: str, user: str) -> Job | None:
         """Return the job, if the look saw it. An id alone tells nothing: after a crash of the controller it may be another's."""

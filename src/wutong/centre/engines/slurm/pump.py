@@ -115,7 +115,7 @@ class Pump:
     def _prepare(self, live: Live) -> list[str] | None:
         """Put everything on the shared folder that the job will need, and return its submission; None where that cannot be done (now)."""
         spec = self._runs.records.spec(live.name)
-        placement = self.place(spec)
+        placement = self._config.placement(spec)
         try:
             identity = self._config.identities.ensure(spec.tenant)
             self._fill(spec, identity, placement)
@@ -155,12 +155,6 @@ class Pump:
         if code is not None and not code.exists() and not code_of(told).exists():
             raise CannotStart("The code of the run is no longer there.")
         self._spool.prepare(spec.tenant, spec.name, identity, plan=plan, secrets=plans.secrets(spec, config.key_file), code=code)
-
-    def place(self, spec: RunSpec) -> Placement:
-        """Return where a run goes."""
-        if self._config.place is not None:
-            return self._config.place(spec)
-        return Placement(partition=self._config.partition, gres=self._config.gres)
 
     def _sent(self, live: Live, said: Said) -> None:
         job = parse.submitted_id(said.out) if said.code == 0 else None
