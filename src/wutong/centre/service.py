@@ -17,6 +17,7 @@ from wutong.centre.catalogue.service import (
     list_pools,
     seed_local,
 )
+from wutong.centre.comparison.service import comparison_alarm, list_comparisons, list_differences
 from wutong.centre.registry import Engines
 from wutong.centre.runs import store as runs_store
 from wutong.centre.runs.service import (
@@ -60,6 +61,7 @@ __all__ = [
     "capacity",
     "check_meter",
     "check_possible",
+    "comparison_alarm",
     "find_capabilities",
     "find_run",
     "forget_run",
@@ -70,6 +72,8 @@ __all__ = [
     "get_run",
     "get_spec",
     "list_accelerators",
+    "list_comparisons",
+    "list_differences",
     "list_flavours",
     "list_node_events",
     "list_nodes",

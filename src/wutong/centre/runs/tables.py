@@ -21,6 +21,7 @@ class RunRow(Base):
         Index("ix_centre_run_due", "engine", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_centre_run_live", "engine", "seen_at", postgresql_where=text("phase IN ('queued', 'running')")),
         Index("ix_centre_run_running", "pool", postgresql_where=text("phase = 'running'")),
+        Index("ix_centre_run_ended", "engine", "ended_at", postgresql_where=text("phase = 'ended'")),
     )
 
     name: Mapped[str] = mapped_column(primary_key=True)

@@ -1,0 +1,52 @@
+"""Tables of operations: comparisons with the clusters' accounts."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "20261122_08_operations"
+down_revision = "20261122_07_jobs"
+branch_labels = None
+depends_on = None
+
+MOMENT = sa.DateTime(timezone=True)
+JOURNALS = ("centre_comparison", "centre_difference")
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.create_index("ix_centre_run_ended", "centre_run", ["engine", "ended_at"], postgresql_where=sa.text("phase = 'ended'"))
+    _create_comparison()
+    for table in JOURNALS:
+        op.execute(f"CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION centre_refuse_change()")
+        op.execute(f"CREATE TRIGGER keep_all BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION centre_refuse_change()")
+
+
+def downgrade() -> None:
+    """Undo."""
+    for table in ("centre_difference", "centre_comparison"):
+        op.drop_table(table)
+    op.drop_index("ix_centre_run_ended", "centre_run")
+
+
+def _create_comparison() -> None:
+    op.create_table(
+        "centre_comparison",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("engine", sa.String(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        *[sa.Column(name, MOMENT, nullable=False) for name in ("begins_at", "until", "compared_at")],
+        *[sa.Column(name, sa.Integer(), nullable=False) for name in ("runs", "starts")],
+        *[sa.Column(name, sa.BigInteger(), nullable=False) for name in ("our_card_ms", "their_card_ms")],
+        sa.Column("differences", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_centre_comparison"),
+    )
+    op.create_index("ix_centre_comparison_day", "centre_comparison", ["engine", "day", "id"])
+    op.create_table(
+        "centre_difference",
+        sa.Column("comparison_id", sa.BigInteger(), nullable=False),
+        *[sa.Column(name, sa.String(), nullable=False) for name in ("run_name", "kind")],
+        *[sa.Column(name, sa.BigInteger(), nullable=False) for name in ("our_card_ms", "their_card_ms")],
+        *[sa.Column(name, sa.String(), nullable=False) for name in ("ours", "theirs")],
+        sa.ForeignKeyConstraint(["comparison_id"], ["centre_comparison.id"], name="fk_centre_difference_comparison_id"),
+        sa.PrimaryKeyConstraint("comparison_id", "run_name", name="pk_centre_difference"),
+    )
