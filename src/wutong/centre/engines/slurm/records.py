@@ -85,6 +85,12 @@ class Records(Journal):
             (limit,),
         ).fetchall()
 
+    def told_until(self, name: str, restart: int, started_ms: int) -> int:
+        """Return up to which moment use of a start has been told, 0 where none was."""
+        last = "select window_ms, used_ms from usage where name = ? and restart = ? order by window_ms desc limit 1"
+        row = self._db.execute(last, (name, restart)).fetchone()
+        return 0 if row is None else int(max(row["window_ms"], started_ms) + row["used_ms"])
+
     def list_running(self) -> Iterator[Row]:
         """Yield the open starts that have begun, with their run's slots."""
         yield from self._db.execute(

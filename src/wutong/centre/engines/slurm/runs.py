@@ -5,7 +5,7 @@
 Nothing here asks Slurm; it is told what was seen. The caller commits, and draws everything anew with `recover` where that fails.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from wutong.centre.engines import usage
@@ -20,6 +20,8 @@ from wutong.centre.engines.slurm.spool import Spool, StartFacts
 
 _RESULT_MS = 3000
 """How long a result may be late: another machine's file is not seen at once."""
+_SKEW_MS = 5000
+"""How far the clocks of controller and adapter may be apart: a window is told this long after it is over."""
 CANCELLED_EARLY = "Cancelled before it started."
 _FINISHED = frozenset(("COMPLETED", "FAILED"))
 
@@ -259,18 +261,21 @@ class Runs:
     def reckon(self, seen_ms: int) -> None:
         """Write the usage windows that were over when the cluster last said that the runs go on; does nothing until one is."""
         window = self.records.window_ms
-        until = seen_ms // window * window
+        sure_ms = seen_ms - _SKEW_MS
+        until = sure_ms // window * window
         if until <= self.reckoned_ms:
             return
-        for row in list(self.records.list_running()):
+        unsure = {live.name for live in self.missing()} | self._unfinished.keys()
+        for row in [row for row in self.records.list_running() if row["name"] not in unsure]:
             last = self.records.last_window(row["name"], row["restart"])
-            fresh = usage.windows(row["started"] * 1000, seen_ms, window_ms=window, ended=False, after_ms=last)
+            fresh = usage.windows(row["started"] * 1000, sure_ms, window_ms=window, ended=False, after_ms=last)
             self.records.add_usage(row["name"], row["restart"], row["slots"], fresh)
         self.reckoned_ms = until
 
     def _bill(self, name: str, restart: int, slots: int, started: int, ended: int) -> None:
-        windows: Iterable[usage.Window] = usage.windows(started * 1000, ended * 1000, window_ms=self.records.window_ms, ended=True)
-        self.records.add_usage(name, restart, slots, windows)
+        # What was told already stays told, should a clock have jumped: usage never falls.
+        until = max(ended * 1000, self.records.told_until(name, restart, started * 1000))
+        self.records.add_usage(name, restart, slots, usage.windows(started * 1000, until, window_ms=self.records.window_ms, ended=True))
 
 
 def cancelled_early() -> Outcome:

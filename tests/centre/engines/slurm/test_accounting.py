@@ -1,0 +1,120 @@
+"""What is billed is what Slurm's accounting says, to the second, also where it comes late and where the queue has forgotten."""
+
+import time
+
+import pytest
+from tests.centre.engines.slurm.clusters import ClusterUnderTest, SlurmRig
+
+from wutong.centre.engines.conformance import Conformance
+from wutong.centre.engines.protocol import EndReason
+from wutong.centre.engines.slurm.lab.cluster import Lab
+
+pytestmark = pytest.mark.needs_slurm
+
+
+@pytest.fixture(scope="module")
+def books():
+    """A cluster whose queue forgets what ended after two seconds."""
+    with Lab.start(nodes=2, accelerators={"ascend910b": 2}, enforce=False, settings={"MinJobAge": "2"}) as lab:
+        yield lab
+
+
+@pytest.fixture
+def cluster(books):
+    cluster = ClusterUnderTest(books)
+    yield cluster
+    cluster.close()
+
+
+def counted(books, name):
+    """Return (start, end) of each start that began, as sacct has them."""
+    line = ["sacct", "-a", "-D", "-X", "-n", "-P", f"--name={name}", "-S", "now-1hour", "-o", "Start,End"]
+    rows = [row.split("|") for row in books.run("env", "SLURM_TIME_FORMAT=%s", *line).stdout.split()]
+    return [(int(start), int(end)) for start, end in rows if start.isdigit() and end.isdigit()]
+
+
+def billed(cluster, name):
+    """Return the seconds billed for each start, in order."""
+    seconds = {}
+    for record in cluster.usage(name):
+        seconds[record.restart] = seconds.get(record.restart, 0) + record.seconds
+    return [seconds[restart] for restart in sorted(seconds)]
+
+
+def test_each_start_is_billed_as_it_is_counted(cluster, books):
+    name = cluster.submit('[ "$WUTONG_RESTART" = 1 ] && sleep 2 || sleep 60')
+    cluster.running(name)
+    time.sleep(2)
+    books.run("scontrol", "requeue", cluster.job(name))
+    assert cluster.ended(name, within=60).restart == 1
+    cluster.until(lambda: len([record for record in cluster.usage(name) if record.final]) == 2)
+    cluster.until(lambda: len(counted(books, name)) == 2)
+    assert billed(cluster, name) == [end - start for start, end in counted(books, name)]
+
+
+def test_an_end_that_the_queue_has_forgotten_is_found_in_the_accounting(cluster, books):
+    names = [cluster.submit("sleep 1; exit 3"), cluster.submit("sleep 1")]
+    for name in names:
+        cluster.running(name)
+    cluster.engine.close()
+    for name in names:
+        _until(lambda name=name: not books.run("squeue", "-h", "-t", "all", f"--name={name}").stdout.strip() and counted(books, name))
+    cluster.forget_everything()
+    ends = [cluster.ended(name) for name in names]
+    assert [(end.reason, end.exit_code, end.restart) for end in ends] == [(EndReason.FAILED, 3, 0), (EndReason.COMPLETED, 0, 0)]
+    for name, end in zip(names, ends, strict=True):
+        assert [(end.started_at, end.ended_at)] == counted(books, name)
+        assert billed(cluster, name) == [end.ended_at - end.started_at]
+
+
+def test_while_the_accounting_is_away_runs_go_on_and_are_billed_later(cluster, books):
+    name = cluster.submit('[ "$WUTONG_RESTART" = 1 ] || sleep 60')
+    cluster.running(name)
+    books.end_daemon("slurmdbd")
+    try:
+        books.run("scontrol", "requeue", cluster.job(name))
+        assert cluster.ended(name, within=60).reason is EndReason.COMPLETED
+        assert [record.restart for record in cluster.usage(name) if record.final] == [1]
+        assert "still" in cluster.engine.forget(name).why
+    finally:
+        books.restart_daemon("slurmdbd")
+    cluster.until(lambda: {record.restart for record in cluster.usage(name) if record.final} == {0, 1}, within=60)
+    cluster.until(lambda: len(counted(books, name)) == 2)
+    assert billed(cluster, name) == [end - start for start, end in counted(books, name)]
+
+
+def test_what_others_bring_to_the_cluster_is_told_apart_even_under_a_runs_name(cluster, books):
+    since = int(time.time()) - 1
+    ours = cluster.submit("true")
+    cluster.ended(ours)
+    script = "#!/bin/sh\ntrue\n"
+    theirs = [
+        books.run("sbatch", "--parsable", "-o", "/dev/null", "-J", name, "--gres=gpu:1", stdin=script).stdout.strip()
+        for name in (ours, "by hand | with\nlines")
+    ]
+
+    def ended():
+        found = cluster.engine.accounted(since, int(time.time()) + 60)
+        return found if sum(each.ended is not None for each in found) == 3 else None
+
+    found = {each.job: each for each in cluster.until(ended)}
+    assert [found[job].ours for job in theirs] == [False, False]
+    assert [found[job].cards for job in theirs] == [1, 1]
+    assert [each.name for each in found.values() if each.ours] == [ours]
+
+
+def _until(condition, within=40):
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+class TestSlurmWithAccounting(Conformance):
+    @pytest.fixture(autouse=True)
+    def _rig(self, books):
+        cluster = ClusterUnderTest(books)
+        self.rig = SlurmRig(cluster)
+        yield
+        cluster.close()
