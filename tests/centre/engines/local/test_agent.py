@@ -419,3 +419,37 @@ def test_a_full_disk_costs_nothing_but_time(tmp_path):
         agent.close()
     finally:
         subprocess.run(["umount", "-l", str(home)], check=False)
+
+
+def test_a_keeper_keeps_one_run_after_the_other_and_then_goes(agent):
+    agent.submit("first", "i=0; while test $i -lt 200000; do i=$((i+1)); done; exit 3", memory_mb=256)
+    first = agent.ended("first")
+    agent.submit("second", "ls /proc/self/fd; exit 4", memory_mb=256)
+    second = agent.ended("second")
+    assert agent.keeper("first") == agent.keeper("second")
+    assert (first.exit_code, second.exit_code) == (3, 4)
+    assert agent.text("second").split() == ["0", "1", "2", "3"]
+    assert second.cpu_seconds < first.cpu_seconds
+    agent.until(lambda: not is_alive(agent.keeper("second")))
+    agent.submit("third", "true")
+    assert agent.ended("third").exit_code == 0
+    assert agent.keeper("third") != agent.keeper("second")
+
+
+def test_a_keeper_at_rest_goes_with_its_agent(agent):
+    agent.submit("one", "true")
+    agent.ended("one")
+    keeper = agent.keeper("one")
+    agent.kill()
+    agent.until(lambda: not is_alive(keeper))
+    agent.start()
+
+
+def test_a_keeper_killed_at_rest_costs_nothing(agent):
+    agent.submit("one", "true")
+    agent.ended("one")
+    keeper = agent.keeper("one")
+    kill(keeper)
+    agent.until(lambda: not is_alive(keeper))
+    agent.submit("two", "echo fine")
+    assert (agent.ended("two").exit_code, agent.see("two").restart) == (0, 0)

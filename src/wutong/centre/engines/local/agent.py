@@ -25,6 +25,7 @@ from wutong.centre.engines.local import sandbox as sandboxes
 from wutong.centre.engines.local import wire
 from wutong.centre.engines.local.desk import Connection, Desk, Reply
 from wutong.centre.engines.local.folders import Home
+from wutong.centre.engines.local.keeper import close_others
 from wutong.centre.engines.local.keepers import Live
 from wutong.centre.engines.local.moments import monotonic_ms
 from wutong.centre.engines.local.queue import Need
@@ -52,6 +53,8 @@ class Agent:
         self.broken = False
         self.sweeper = -1
         runs.watch, runs.unwatch = self._watch, self._unwatch
+        runs.pool.watch = lambda handle, gone: self.selector.register(handle, selectors.EVENT_READ, gone)
+        runs.pool.unwatch = self.selector.unregister
         self.desk = Desk(home.path, self.selector, self._answer)
         self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -81,6 +84,7 @@ class Agent:
                 traceback.print_exc()
         self.runs.look_again()
         self.runs.reckon()
+        self.runs.pool.retire()
         self._answer_waiting()
 
     def _step(self, work: Callable[[], None]) -> None:
@@ -111,8 +115,7 @@ class Agent:
             due.append(_RETRY_S if self.broken else 0.0)
         if self.runs.unsure:
             due.append(_LOOK_AGAIN_S)
-        if (window := self.runs.next_window_s()) is not None:
-            due.append(window)
+        due.extend(moment for moment in (self.runs.next_window_s(), self.runs.pool.next_retirement_s()) if moment is not None)
         now = monotonic_ms() / 1000
         due.extend(connection.wait[1] - now for connection in self.desk.waiting() if connection.wait is not None)
         return max(0.0, min(due)) if due else None
@@ -234,6 +237,7 @@ def _sweep_and_exit(trash: Path) -> None:
     try:
         import shutil
 
+        close_others(set())  # what is the agent's is to close with the agent
         os.nice(10)
         for path in list(trash.iterdir()):
             shutil.rmtree(path, ignore_errors=True)

@@ -4,13 +4,16 @@ It answers to nobody for staying alive: agent and control plane may die. Its loc
 file how it ended. Whatever the job leaves running is killed before the result is written.
 """
 
+import array
 import contextlib
 import gc
 import os
-import resource
+import pickle
 import signal
+import socket
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,18 +26,50 @@ from wutong.centre.engines.local.spawn import CannotStart
 from wutong.centre.engines.local.watch import Watch
 
 
-def keep(ticket: Ticket, *, control: int, report: int, lock: int) -> NoReturn:
-    """Be the keeper, in a freshly forked process, and never return. Descriptors other than these and the standard three are closed."""
+def keep(ticket: Ticket, handles: Sequence[int], desk: socket.socket) -> NoReturn:
+    """Be a keeper, in a freshly forked process, and never return: keep this run and then those handed over through `desk`, until that is closed.
+
+    The descriptors of a run are its pipe of orders, the pipe on which its begin is reported, one that is closed when it is over, and its lock. All
+    others but the standard three are closed.
+    """
     try:
         gc.disable()
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        _detach({control, report, lock})
-        Keeper(ticket, control, report).run()
+        _detach({*handles, desk.fileno()})
+        next_one: tuple[Ticket, Sequence[int]] | None = (ticket, handles)
+        while next_one is not None:
+            _keep_one(*next_one)
+            next_one = _wait_for_next(desk)
     except BaseException:  # noqa: BLE001 - a forked process must never return into the agent's loop
         with contextlib.suppress(BaseException):
             traceback.print_exc()
     finally:
         os._exit(0)
+
+
+def close_others(kept: set[int]) -> None:
+    """Close all descriptors but these and the standard three."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, all read before the first is closed
+        if int(name) > 2 and int(name) not in kept:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+
+
+def _keep_one(ticket: Ticket, handles: Sequence[int]) -> None:
+    control, report, _over, lock = handles
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    one = Keeper(ticket, control, report)
+    one.run()
+    for handle in (one.output, *handles):
+        if handle >= 0:
+            os.close(handle)
+
+
+def _wait_for_next(desk: socket.socket) -> tuple[Ticket, Sequence[int]] | None:
+    handles = array.array("i")
+    text, extra, _flags, _address = desk.recvmsg(1024 * 1024, socket.CMSG_SPACE(4 * handles.itemsize), socket.MSG_CMSG_CLOEXEC)
+    for _level, _kind, data in extra:
+        handles.frombytes(data)
+    return (pickle.loads(text), handles) if text else None  # noqa: S301 - from our own agent, which forked us
 
 
 def _detach(kept: set[int]) -> None:
@@ -43,10 +78,7 @@ def _detach(kept: set[int]) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, all read before the first is closed
-        if int(name) > 2 and int(name) not in kept:
-            with contextlib.suppress(OSError):
-                os.close(int(name))
+    close_others(kept)
     os.chdir("/")
     job.become_reaper()
 
@@ -165,7 +197,6 @@ class Keeper(Watch):
         """Write the result, again and again until it is on disk: until then the run has not ended."""
         note = self.log.close() if hasattr(self, "log") else ""
         end = self.exit()
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         ran = self.started_ms is not None
         result = {
             "reason": reason,
@@ -174,8 +205,8 @@ class Keeper(Watch):
             "signal": end.signal,
             "started_ms": self.started_ms,
             "ended_ms": self.started_ms + self.ended_mono - self.started_mono if self.started_ms is not None else now_ms(),
-            "max_memory_mb": max(self.limits.peak, usage.ru_maxrss * 1024) // 1048576 if ran else None,
-            "cpu_ms": int((usage.ru_utime + usage.ru_stime) * 1000) if ran else None,
+            "max_memory_mb": max(self.limits.peak, self.peak_kb * 1024) // 1048576 if ran else None,
+            "cpu_ms": int(self.cpu_s * 1000) if ran else None,
         }
         if self.folder.scratch.exists():
             trees.remove(self.folder.scratch)

@@ -1,7 +1,7 @@
 """The agent's side of keepers: forking one, finding again those that outlived an agent, sending orders, and reading what they wrote.
 
 Whether a keeper lives is told by its lock alone: the agent takes it before the fork and the keeper inherits it, so that a free lock means that
-there is none and will be none. Process ids only serve to wait for its end.
+there is none and will be none. Process ids only serve to wait for the end of one that was adopted.
 """
 
 import contextlib
@@ -9,15 +9,16 @@ import fcntl
 import os
 from dataclasses import dataclass, field
 
-from wutong.centre.engines.local import folders, job, keeper, processes
+from wutong.centre.engines.local import folders, job, processes
 from wutong.centre.engines.local.folders import RunFolder
 from wutong.centre.engines.local.job import Ticket
+from wutong.centre.engines.local.pool import Pool
 from wutong.centre.engines.local.queue import Need
 
 
 @dataclass(slots=True)
 class Live:
-    """A start of a run that holds resources. `watch` becomes readable when its keeper is gone, `report` when the job has begun."""
+    """A start of a run that holds resources. `watch` becomes readable when its keeper is done or gone, `report` when the job has begun."""
 
     name: str
     tenant: str
@@ -48,28 +49,26 @@ class Live:
             os.write(self.control, f"{text}\n".encode())
 
 
-def launch(live: Live, ticket: Ticket) -> None:
-    """Fork the keeper of a start; raise OSError where that fails."""
+def launch(live: Live, ticket: Ticket, pool: Pool) -> None:
+    """Have a keeper begin a start; raise OSError where that fails."""
     folder = live.folder
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for stale in (folder.facts(live.restart), folder.result(live.restart)):
         stale.unlink(missing_ok=True)
     lock = os.open(folder.lock, os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    report = over = -1
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with contextlib.suppress(FileExistsError):
             os.mkfifo(folder.control, 0o600)
         live.control = os.open(folder.control, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         live.report, report = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            live.pid = os.fork()
-            if live.pid == 0:
-                keeper.keep(ticket, control=live.control, report=report, lock=lock)
-        finally:
-            os.close(report)
-        live.watch = os.pidfd_open(live.pid)
+        live.watch, over = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        live.pid = pool.start(ticket, (live.control, report, over, lock))
     finally:
-        os.close(lock)
+        for handle in (report, over, lock):
+            if handle >= 0:
+                os.close(handle)
 
 
 def adopt(live: Live) -> bool | None:

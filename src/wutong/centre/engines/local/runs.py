@@ -19,6 +19,7 @@ from wutong.centre.engines.local.folders import Home
 from wutong.centre.engines.local.job import Ticket
 from wutong.centre.engines.local.keepers import Live
 from wutong.centre.engines.local.moments import monotonic_ms, now_ms
+from wutong.centre.engines.local.pool import Pool
 from wutong.centre.engines.local.queue import Holding, Need, Plan, Queue, Shares, Waiting, charge, plan
 from wutong.centre.engines.local.records import Records
 from wutong.centre.engines.local.sandbox import FIRST_IDENTITY, Sandbox
@@ -44,6 +45,7 @@ class Runs:
         self.live: dict[str, Live] = {}
         self.unsure: list[Live] = []
         self.plan = Plan()
+        self.pool = Pool()
         self.watch: Callable[[Live], None] = lambda _live: None
         self.unwatch: Callable[[Live], None] = lambda _live: None
         self._to_launch: list[Live] = []
@@ -133,7 +135,7 @@ class Runs:
         chosen, self._to_launch = self._to_launch, []
         for live in chosen:
             try:
-                keepers.launch(live, self._ticket(live))
+                keepers.launch(live, self._ticket(live), self.pool)
                 self.watch(live)
             except OSError as error:
                 live.close()
@@ -173,10 +175,11 @@ class Runs:
             self.records.change(live.name, phase="running", started_ms=live.started_ms)
 
     def gone(self, live: Live) -> None:
-        """The keeper is gone: write how the run ended, or what its loss means."""
+        """The keeper is done or gone: write how the run ended, or what its loss means."""
         keepers.collect(live)
         self.unwatch(live)
         live.close()
+        self.pool.over(live.pid)
         if self.live.get(live.name) is live:
             self._settle(live, seen_alive=True)
 
@@ -212,6 +215,7 @@ class Runs:
         for live in self.live.values():
             self.unwatch(live)
             live.close()
+        self.pool.disown()
         self.queue, self.live, self.unsure, self._to_launch, self.failed = Queue(), {}, [], [], []
         self._stale = True
         for row in list(self.records.list_open()):

@@ -17,6 +17,8 @@ from wutong.centre.engines.local.processes import KILL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import resource
+
     from wutong.centre.engines.local.limits import Limits
     from wutong.centre.engines.local.logs import LogWriter
     from wutong.centre.engines.local.verdict import Exit
@@ -42,6 +44,8 @@ class Watch:
         self.output = -1
         self.pid = 0
         self.status: int | None = None
+        self.cpu_s = 0.0
+        self.peak_kb = 0
         self.started_mono = 0
         self.ended_mono = 0
         self.stopping: tuple[str, str] | None = None
@@ -125,9 +129,10 @@ class Watch:
             patience += 1
             processes.send(self._all(), KILL)
             try:
-                while (done := os.waitpid(-1, os.WNOHANG))[0]:
+                while (done := os.wait4(-1, os.WNOHANG))[0]:
                     if done[0] == self.pid:
                         self.status = done[1]
+                    self._count(done[2])
             except ChildProcessError:
                 break
             time.sleep(min(0.002 * patience, 0.1))
@@ -196,9 +201,13 @@ class Watch:
         for pid in processes.children(os.getpid()):
             if pid != self.pid and processes.is_zombie(pid):
                 try:
-                    os.waitpid(pid, os.WNOHANG)
+                    self._count(os.wait4(pid, os.WNOHANG)[2])
                 except OSError:
                     pass
+
+    def _count(self, used: resource.struct_rusage) -> None:
+        self.cpu_s += used.ru_utime + used.ru_stime
+        self.peak_kb = max(self.peak_kb, used.ru_maxrss)
 
     def _drain(self) -> None:
         """Take what is still in the pipe. It ends at once, for nobody is left who could write."""
