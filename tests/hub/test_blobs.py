@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from tests.hub.hubkit import sha
 
+from wutong.hub.blobs.objects import ObjectBlobs
 from wutong.hub.blobs.rules import CHUNK, BadDigest, Blob, BlobLost, BlobStore, StoreFull, WrongDigest
-from wutong.hub.service import LocalBlobs, ObjectBlobs
+from wutong.hub.service import LocalBlobs
 
 
 @pytest.fixture(scope="module")

@@ -23,10 +23,9 @@ from wutong.compute.jobs.preparer import Preparer
 from wutong.compute.jobs.rules import JobLimits
 from wutong.compute.jobs.tracker import Tracker
 from wutong.compute.orders.keeper import Keeper
-from wutong.hub.blobs.local import LocalBlobs
-from wutong.hub.blobs.objects import ObjectBlobs
 from wutong.hub.blobs.rules import BlobStore
 from wutong.hub.gc.collector import Collector as HubCollector
+from wutong.hub.service import open_blobs
 from wutong.hub.storage.meter import StorageMeter
 from wutong.hub.uploads.folder import UploadFolder
 from wutong.identity import service as identity
@@ -56,7 +55,7 @@ def build_centre(settings: Settings, *, pool_size: int, max_overflow: int | None
     """Build a centre on a database that runs. Nothing is asked of database or engines yet."""
     ensure_key(settings.key_file)
     database = Database(_database_url(settings), pool_size=pool_size, max_overflow=max(20, pool_size) if max_overflow is None else max_overflow)
-    return Centre(settings, database, build_engines(settings), build_blobs(settings))
+    return Centre(settings, database, build_engines(settings), open_blobs(settings.blob_url, settings.blobs))
 
 
 def build_engines(settings: Settings) -> Engines:
@@ -68,11 +67,6 @@ def build_engines(settings: Settings) -> Engines:
         for cluster in settings.slurm:
             engines.add(build_cluster(settings, cluster))
     return engines
-
-
-def build_blobs(settings: Settings) -> BlobStore:
-    """Return the blob store of the settings: an object store, or a folder in the home."""
-    return ObjectBlobs(settings.blob_url) if settings.blob_url else LocalBlobs(settings.blobs)
 
 
 def build_loops(centre: Centre) -> list[Loop]:

@@ -2,7 +2,6 @@
 
 from wutong.hub.archives.pack import stream_tar
 from wutong.hub.blobs.local import LocalBlobs
-from wutong.hub.blobs.objects import ObjectBlobs
 from wutong.hub.blobs.service import missing_blobs, open_blobs, record_blobs
 from wutong.hub.repos.service import (
     change_repo,
@@ -42,7 +41,6 @@ from wutong.hub.uploads.service import (
 
 __all__ = [
     "LocalBlobs",
-    "ObjectBlobs",
     "UploadFolder",
     "cancel_upload",
     "change_repo",

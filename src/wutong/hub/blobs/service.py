@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from wutong.hub.blobs import store
 from wutong.hub.blobs.local import LocalBlobs
-from wutong.hub.blobs.objects import ObjectBlobs
 from wutong.hub.blobs.rules import Blob, BlobStore, File, MissingBlobs, check_digest
 from wutong.hub.storage.service import change_used, lock_storage
 from wutong.identity.rules import Permission, Principal, require_tenant
@@ -22,7 +21,11 @@ MAX_ASKED = 10_000
 
 def open_blobs(url: str | None, folder: Path) -> BlobStore:
     """Return the blob store of the settings: an object store when there is a URL, else the folder."""
-    return ObjectBlobs(url) if url else LocalBlobs(folder)
+    if url is None:
+        return LocalBlobs(folder)
+    from wutong.hub.blobs.objects import ObjectBlobs  # four megabytes that a centre with a folder never needs
+
+    return ObjectBlobs(url)
 
 
 def missing_blobs(session: Session, who: Principal, digests: Sequence[str]) -> list[str]:
