@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from wutong.centre import inventory, service
 from wutong.centre.catalogue import kinds, operate
 from wutong.centre.catalogue.rules import NodeState, Service
-from wutong.centre.engines.protocol import Machine, Unknown
+from wutong.centre.engines.protocol import Absent, Accepted, Machine, Refused, Unknown
 from wutong.centre.inventory import Inventory
 from wutong.centre.registry import Engines
 from wutong.identity.roles import CentreRole
@@ -112,3 +112,72 @@ def test_the_first_step_looks_by_any_clock(database: Database) -> None:
 def test_an_unknown_kind_promises_nothing() -> None:
     kind = kinds.accelerator_of("brandnew9")
     assert (kind.fp16_tflops, kind.vendor) == (0, "unknown")
+
+
+class Obeying(Cluster):
+    """A cluster that does as it is told, when it answers."""
+
+    def __init__(self, machines: Sequence[Machine] | Unknown) -> None:
+        super().__init__(machines)
+        self.told: list[tuple[str, str, str]] = []
+        self.answer: Accepted | Absent | Refused | Unknown = Accepted()
+
+    def set_machine(self, machine: str, state: str, reason: str) -> Accepted | Absent | Refused | Unknown:
+        if isinstance(self.answer, Accepted) and not isinstance(self.seen, Unknown):
+            self.seen = [replace(each, state=state, reason=reason) if each.name == machine else each for each in self.seen]
+        self.told.append((machine, state, reason))
+        return self.answer
+
+
+def drain(database: Database, state: NodeState = NodeState.DRAINING, reason: str = "new fans") -> None:
+    with database.session() as session:
+        operate.set_node_state(session, OPERATOR, "ai-ascend910b", "n1", state, reason=reason)
+
+
+def state_and_history(database: Database) -> tuple[NodeState, list[tuple[str, str]]]:
+    with database.session() as session:
+        events = service.list_node_events(session, "ai-ascend910b", "n1")
+        return states(session, "ai-ascend910b")["n1"], [(event.reason, event.by) for event in events]
+
+
+def test_an_engine_is_told_what_operators_want_and_then_believed(database: Database, fake_clock: FakeClock) -> None:
+    cluster = Obeying(MACHINES)
+    loop = Inventory(database, Engines([cluster]))  # type: ignore[list-item]
+    loop.step()
+    drain(database)
+    loop.step()
+    assert cluster.told == [("n1", "draining", "new fans")]
+    assert state_and_history(database) == (NodeState.DRAINING, [("new fans", "Operator"), ("", "slurm")])
+    cluster.seen = MACHINES
+    fake_clock.advance(60)
+    loop.step()
+    assert state_and_history(database)[0] is NodeState.UP, "somebody put it back on the cluster itself"
+    assert len(cluster.told) == 1
+
+
+def test_what_an_engine_could_not_be_told_is_told_later_and_not_undone_meanwhile(database: Database, fake_clock: FakeClock) -> None:
+    cluster = Obeying(MACHINES)
+    loop = Inventory(database, Engines([cluster]))  # type: ignore[list-item]
+    loop.step()
+    drain(database)
+    cluster.answer = Unknown("away")
+    fake_clock.advance(60)
+    loop.step()
+    assert state_and_history(database)[0] is NodeState.DRAINING
+    drain(database, NodeState.UP, "never mind")
+    cluster.answer = Accepted()
+    loop.step()
+    assert cluster.told[-1] == ("n1", "up", "never mind")
+    assert len(cluster.told) == 2, "what was wanted first is wanted no more"
+
+
+def test_a_refusal_is_written_into_the_history(database: Database, fake_clock: FakeClock) -> None:
+    cluster = Obeying(MACHINES)
+    loop = Inventory(database, Engines([cluster]))  # type: ignore[list-item]
+    loop.step()
+    drain(database)
+    cluster.answer = Refused("The cluster refused it: no.")
+    loop.step()
+    state, history = state_and_history(database)
+    assert state is NodeState.UP
+    assert ("Not done: The cluster refused it: no.", "slurm") in history

@@ -1,6 +1,7 @@
 """Keeps pools and nodes as the engines see their machines: new ones are added, sizes and states followed, each change of a state written down.
 
-What an operator decided stays: a node drained by hand is drained until an operator says otherwise, and pools and flavours are only ever added.
+What an operator decided is told to the engine first, once, and then followed like everything else. Where an engine sets no machines it stays here: a
+node drained by hand is drained until an operator says otherwise. Pools and flavours are only ever added.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from wutong.centre.catalogue import kinds, store
 from wutong.centre.catalogue.rules import Node, NodeEvent, NodeState
-from wutong.centre.engines.protocol import Machine, Unknown
+from wutong.centre.engines.operations import SetsMachines
+from wutong.centre.engines.protocol import Accepted, Engine, Machine, Refused, Unknown
 from wutong.centre.registry import Engines, ask
 from wutong.kit import clock
 from wutong.kit.database import Database
@@ -56,7 +58,8 @@ class Inventory:
         changed = False
         for engine in self._engines:
             now = clock.now()
-            if not isinstance(engine, HasMachines) or now < self._due.get(engine.name, now):
+            told = self._tell(engine)
+            if not isinstance(engine, HasMachines) or (not told and now < self._due.get(engine.name, now)):
                 continue
             self._due[engine.name] = now + LOOK_AGAIN
             found = ask(engine.machines)
@@ -64,12 +67,31 @@ class Inventory:
                 log.debug("the engine's machines could not be seen", engine=engine.name, why=found.why)
                 continue
             with self._database.session() as session:
-                changed |= follow(session, engine.name, found)
+                changed |= follow(session, engine.name, found, sets=isinstance(engine, SetsMachines))
         return changed
 
+    def _tell(self, engine: Engine) -> bool:
+        """Tell an engine what operators want of its nodes; True when it was told something. What it does not answer is asked again."""
+        with self._database.session() as session:
+            orders = store.node_orders(session, engine.name)
+        told = False
+        for order in orders:
+            answer = ask(engine.set_machine, order.node, order.state, order.reason) if isinstance(engine, SetsMachines) else Accepted()
+            if isinstance(answer, Unknown):
+                log.warning("the engine could not be told of a node", engine=engine.name, node=order.node, why=answer.why)
+                break
+            told = True
+            outcome = "" if isinstance(answer, Accepted) else answer.sentence if isinstance(answer, Refused) else GONE
+            with self._database.session() as session:
+                store.end_node_order(session, order.id, clock.now(), outcome)
+                if outcome:
+                    event = NodeEvent(order.pool, order.node, clock.now(), order.state, f"Not done: {outcome}", engine.name)
+                    store.add_node_events(session, [event])
+        return told
 
-def follow(session: Session, engine: str, machines: Sequence[Machine]) -> bool:
-    """Write what an engine's machines are now; True when something changed."""
+
+def follow(session: Session, engine: str, machines: Sequence[Machine], *, sets: bool = False) -> bool:
+    """Write what an engine's machines are now; True when something changed. `sets` says that the engine does as operators want, so it is believed."""
     changed = False
     by_pool = {name: list(group) for name, group in groupby(sorted(machines, key=kinds.pool_name), kinds.pool_name)}
     pools = {pool.name: pool for pool in store.pools(session)}
@@ -79,10 +101,10 @@ def follow(session: Session, engine: str, machines: Sequence[Machine]) -> bool:
         elif pools[name].engine != engine:
             log.warning("another engine has a pool of this name", pool=name, engine=engine)
             continue
-        changed |= _follow_nodes(session, engine, name, group)
+        changed |= _follow_nodes(session, engine, name, group, sets=sets)
     for pool in pools.values():
         if pool.engine == engine and pool.name not in by_pool:
-            changed |= _follow_nodes(session, engine, pool.name, [])
+            changed |= _follow_nodes(session, engine, pool.name, [], sets=sets)
     return changed
 
 
@@ -111,9 +133,12 @@ def _open(session: Session, engine: str, machines: Sequence[Machine]) -> None:
     log.info("a pool was found", pool=pool.name, engine=engine, nodes=len(machines))
 
 
-def _follow_nodes(session: Session, engine: str, pool: str, machines: Sequence[Machine]) -> bool:
-    rows = store.nodes(session, pool)
-    drained = store.drained_by_people(session, pool, engine) if any(row.state is not NodeState.UP for row in rows) else []
+def _follow_nodes(session: Session, engine: str, pool: str, machines: Sequence[Machine], *, sets: bool) -> bool:
+    ordered = {order.node for order in store.node_orders(session, engine)} if sets else set()
+    machines = [machine for machine in machines if machine.name not in ordered]
+    rows = [row for row in store.nodes(session, pool) if row.name not in ordered]
+    by_hand = not sets and any(row.state is not NodeState.UP for row in rows)
+    drained = store.drained_by_people(session, pool, engine) if by_hand else []
     changes = compare(pool, rows, machines, drained)
     for change in changes:
         store.keep_node(session, change.node, replace=True)

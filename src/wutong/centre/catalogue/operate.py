@@ -24,7 +24,7 @@ def set_pool_state(session: Session, who: Principal, name: str, state: PoolState
 
 
 def set_node_state(session: Session, who: Principal, pool: str, name: str, state: NodeState, *, reason: str) -> Node:
-    """Say that a node is up, draining or down; a node that is down is not counted as capacity."""
+    """Have a node up, draining or down; its engine is told by the inventory, where it sets machines. One that is down is not counted as capacity."""
     require(who, Permission.CENTRE_OPERATE)
     before = _get_node(session, pool, name)
     if before.state == state:
@@ -32,7 +32,9 @@ def set_node_state(session: Session, who: Principal, pool: str, name: str, state
     if not store.set_node_state(session, pool, name, before=before.state, after=state, reason=reason):
         raise Conflict(reason=f"Somebody else changed node {name} at the same moment. Look again.")
     change = {"state": before.state.value}, {"state": state.value, "reason": reason}
-    store.add_node_events(session, [NodeEvent(pool, name, clock.now(), state, reason, who.name)])
+    event = NodeEvent(pool, name, clock.now(), state, reason, who.name)
+    store.add_node_events(session, [event])
+    store.add_node_order(session, event, service.get_pool(session, pool).engine)
     identity.audit(session, who, "node.state", kind="node", id=f"{pool}/{name}", before=change[0], after=change[1])
     return _get_node(session, pool, name)
 

@@ -91,6 +91,18 @@ class NodeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeOrder:
+    """What an operator wants of a node that its engine has not been told yet."""
+
+    id: int
+    engine: str
+    pool: str
+    node: str
+    state: NodeState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flavour:
     """What a tenant chooses: cards, CPUs and memory of each node of a run, and the class of service it runs at.
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from wutong.centre.catalogue.rules import Accelerator, Device, Flavour, Node, NodeEvent, NodeState, Pool, PoolState, Service
-from wutong.centre.catalogue.tables import AcceleratorRow, FlavourRow, NodeEventRow, NodeRow, PoolRow
-from wutong.kit.database import Base
+from wutong.centre.catalogue.rules import Accelerator, Device, Flavour, Node, NodeEvent, NodeOrder, NodeState, Pool, PoolState, Service
+from wutong.centre.catalogue.tables import AcceleratorRow, FlavourRow, NodeEventRow, NodeOrderRow, NodeRow, PoolRow
+from wutong.kit.database import Base, notify
+
+NODES = "centre_nodes"
 
 _OFFER = text("""
     SELECT f.name, f.pool, p.engine, f.accelerator, f.cards, f.cpus, f.memory_mb, f.description, f.enabled, f.service, p.partition,
@@ -102,6 +105,26 @@ def add_node_events(session: Session, events: Sequence[NodeEvent]) -> None:
     """Append to the history of nodes."""
     if events:
         session.execute(insert(NodeEventRow), [{**asdict(event), "state": event.state.value} for event in events])
+
+
+def add_node_order(session: Session, event: NodeEvent, engine: str) -> None:
+    """Have a node's engine told of what an operator wants; what was wanted before and not told yet is wanted no more."""
+    there = (NodeOrderRow.engine == engine, NodeOrderRow.node == event.node, NodeOrderRow.done_at.is_(None))
+    session.execute(update(NodeOrderRow).where(*there).values(done_at=event.at, outcome="Replaced by a later one."))
+    row = {**asdict(event), "state": event.state.value, "engine": engine, "outcome": "", "done_at": None}
+    session.execute(insert(NodeOrderRow).values(row))
+    notify(session, NODES)
+
+
+def node_orders(session: Session, engine: str) -> list[NodeOrder]:
+    """Read what an engine is still to be told of its nodes, in the order in which it was wanted."""
+    rows = select(NodeOrderRow).where(NodeOrderRow.engine == engine, NodeOrderRow.done_at.is_(None)).order_by(NodeOrderRow.id)
+    return [NodeOrder(row.id, row.engine, row.pool, row.node, NodeState(row.state), row.reason) for row in session.scalars(rows)]
+
+
+def end_node_order(session: Session, order: int, at: datetime, outcome: str) -> None:
+    """Write down what came of telling an engine; nothing where it is over already."""
+    session.execute(update(NodeOrderRow).where(NodeOrderRow.id == order, NodeOrderRow.done_at.is_(None)).values(done_at=at, outcome=outcome))
 
 
 def drained_by_people(session: Session, pool: str, engine: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wutong.kit.database import Base
@@ -64,6 +64,27 @@ class NodeEventRow(Base):
     state: Mapped[str]
     reason: Mapped[str]
     by: Mapped[str]
+
+
+class NodeOrderRow(Base):
+    """What an operator wants of a node, until its engine has been told; `outcome` is what came of it. Kept as a part of the node's history."""
+
+    __tablename__ = "centre_node_order"
+    __table_args__ = (
+        CheckConstraint("state IN ('up', 'draining', 'down')", name="state"),
+        Index("ix_centre_node_order_open", "engine", "id", postgresql_where=text("done_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    engine: Mapped[str]
+    pool: Mapped[str]
+    node: Mapped[str]
+    state: Mapped[str]
+    reason: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    outcome: Mapped[str]
 
 
 class FlavourRow(Base):

@@ -1,4 +1,4 @@
-"""Tables of operations: comparisons with the clusters' accounts."""
+"""Tables of operations: comparisons with the clusters' accounts, what operators want of nodes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Apply."""
     op.create_index("ix_centre_run_ended", "centre_run", ["engine", "ended_at"], postgresql_where=sa.text("phase = 'ended'"))
     _create_comparison()
+    _create_node_order()
     for table in JOURNALS:
         op.execute(f"CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION centre_refuse_change()")
         op.execute(f"CREATE TRIGGER keep_all BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION centre_refuse_change()")
@@ -23,7 +24,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo."""
-    for table in ("centre_difference", "centre_comparison"):
+    for table in ("centre_node_order", "centre_difference", "centre_comparison"):
         op.drop_table(table)
     op.drop_index("ix_centre_run_ended", "centre_run")
 
@@ -50,3 +51,17 @@ def _create_comparison() -> None:
         sa.ForeignKeyConstraint(["comparison_id"], ["centre_comparison.id"], name="fk_centre_difference_comparison_id"),
         sa.PrimaryKeyConstraint("comparison_id", "run_name", name="pk_centre_difference"),
     )
+
+
+def _create_node_order() -> None:
+    op.create_table(
+        "centre_node_order",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        *[sa.Column(name, sa.String(), nullable=False) for name in ("engine", "pool", "node", "state", "reason", "by")],
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("done_at", MOMENT, nullable=True),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.CheckConstraint("state IN ('up', 'draining', 'down')", name="ck_centre_node_order_state"),
+        sa.PrimaryKeyConstraint("id", name="pk_centre_node_order"),
+    )
+    op.create_index("ix_centre_node_order_open", "centre_node_order", ["engine", "id"], postgresql_where=sa.text("done_at IS NULL"))
