@@ -138,16 +138,17 @@ def test_a_job_is_requeued_when_its_node_goes(lab):
 
 def test_a_node_that_is_killed_takes_its_jobs_with_it_and_no_others():
     with Lab.start(nodes=2, accounting=False) as lab:
-        pids = []
+        jobs, pids = [], []
         for node in lab.node_names:
             told = lab.folder / "log" / f"{node}.pid"
-            job = submit(lab, f"echo $$ > {told}; exec sleep 1000", f"--nodelist={node}", "--uid=0")
-            wait_until(lab, job, "RUNNING")
+            jobs.append(submit(lab, f"echo $$ > {told}; exec sleep 1000", f"--nodelist={node}", "--uid=0"))
+            wait_until(lab, jobs[-1], "RUNNING")
             processes.wait_for(lambda told=told: told.exists() and told.read_text().strip(), limit_s=10)
             pids.append(int(told.read_text()))
         lab.kill_node(lab.node_names[0])
         assert processes.is_gone(pids[0])
         assert not processes.is_gone(pids[1])
+        assert state(lab, jobs[0]) == "RUNNING"  # nobody is left to tell the controller; it finds out by itself
         lab.restart_daemon(f"slurmd:{lab.node_names[0]}")
 
 

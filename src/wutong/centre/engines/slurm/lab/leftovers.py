@@ -58,7 +58,7 @@ def _is_step(pid: int, folder: Path, node: str = "") -> bool:
         if Path(f"/proc/{pid}/comm").read_text().strip() == "slurmstepd":
             targets = [_target(each) for each in (Path(f"/proc/{pid}/cwd"), *Path(f"/proc/{pid}/fd").iterdir())]
             own = [target.relative_to(folder) for target in targets if target.is_relative_to(folder)]
-            return any(not node or node in {target.stem, *target.parts} for target in own)
+            return any(not node or f"slurmd-{node}" == target.stem or node in target.parts for target in own)
     return False
 
 
