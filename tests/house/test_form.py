@@ -10,7 +10,15 @@ AIM_FILE_LINES, MOST_FILE_LINES = 300, 500
 AIM_FUNCTION_LINES, MOST_FUNCTION_LINES = 40, 60
 MOST_LONGER = 0.05
 # The agent and its keepers run without the rest of the product and on the machine's own clock; the supervisor measures pauses.
-OWN_CLOCK = ("kit/clock.py", "kit/ids.py", "centre/engines/local/", "centre/engines/slurm/runner/", "app/", "cli/")
+OWN_CLOCK = (
+    "kit/clock.py",
+    "kit/ids.py",
+    "centre/engines/local/",
+    "centre/engines/slurm/runner/",
+    "centre/engines/slurm/checkup/witness.py",
+    "app/",
+    "cli/",
+)
 MAY_PRINT = ("cli/", "app/", "centre/engines/local/agent.py")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

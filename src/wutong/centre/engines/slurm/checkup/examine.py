@@ -1,7 +1,6 @@
 """Looks a live cluster over: asks Slurm for its settings, runs one small job as a tenant on each node, and judges what it saw. What doctor calls."""
 
 import json
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from wutong.centre.engines.slurm.checkup.places import judge_nodes, judge_rest
 from wutong.centre.engines.slurm.checkup.rules import Facts, Finding, Host, Level, Node, Probe
 from wutong.centre.engines.slurm.tenants.identities import Identity
 from wutong.centre.engines.slurm.transport import Transport
+from wutong.kit import clock
 
 _AT_ONCE = 4
 _PROBE_S = 40.0
@@ -106,9 +106,9 @@ def witness_command(node: Node, witness: Witness, words: str) -> list[str]:
 def _ask_node(transport: Transport, node: Node, witness: Witness, words: str) -> Probe | str:
     if any(word in node.state for word in _UNFIT):
         return f"{node.name} is {node.state.lower()}"
-    began = time.time()
+    began = clock.now().timestamp()
     said = transport.ask(witness_command(node, witness, words), limit_s=_PROBE_S)
-    ended = time.time()
+    ended = clock.now().timestamp()
     if isinstance(said, Unknown):
         return said.why
     try:
