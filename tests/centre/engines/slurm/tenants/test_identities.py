@@ -17,11 +17,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes users
 def passwd(tmp_path):
     identities = PasswdIdentities("t-ident", first_uid=270_000, lock=tmp_path / "lock")
     yield identities
-    for user in pwd.getpwall():
-        if identities.is_ours(user.pw_name):
-            subprocess.run(["userdel", user.pw_name], check=False, capture_output=True)
-    for name in [group.gr_name for group in grp.getgrall() if group.gr_name.startswith("t-ident-")]:
-        subprocess.run(["groupdel", name], check=False, capture_output=True)
+    identities.remove_all()
 
 
 @needs_root
@@ -43,6 +39,19 @@ def test_a_name_that_somebody_else_has_is_not_taken(passwd):
     subprocess.run(["useradd", "--no-create-home", "--comment", "someone", passwd.user_name("丙")], check=True, capture_output=True)
     with pytest.raises(Conflict, match="not as the tenant 丙's"):
         passwd.ensure("丙")
+    passwd.remove_all()
+    assert pwd.getpwnam(passwd.user_name("丙")).pw_gecos == "someone"
+    subprocess.run(["userdel", passwd.user_name("丙")], check=True, capture_output=True)
+
+
+@needs_root
+def test_a_lab_that_ends_leaves_no_users(passwd):
+    user = passwd.ensure("甲").user
+    group = passwd.find_group("甲", "p")
+    passwd.remove_all()
+    assert user not in {each.pw_name for each in pwd.getpwall()}
+    assert not {user, group} & {value for each in grp.getgrall() for value in (each.gr_name, each.gr_gid)}
+    passwd.remove_all()
 
 
 @needs_root

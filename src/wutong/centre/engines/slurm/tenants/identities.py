@@ -1,6 +1,6 @@
 """The UNIX user each tenant's jobs run as, and the groups of its projects: made on this host, or made by the site and only found here.
 
-Users are never removed and their numbers never given to another tenant: files that an old user owned would become the new one's.
+While a centre lives users are not removed, nor their numbers given to another tenant: files that an old user owned would become the new one's.
 """
 
 import fcntl
@@ -121,8 +121,16 @@ class PasswdIdentities:
         """Tell by its name whether a user is a tenant's."""
         return re.fullmatch(re.escape(self._prefix) + "[0-9a-f]{10}", user) is not None
 
+    def remove_all(self) -> None:
+        """Remove every user and group that was made for this centre. For labs and demonstrations that end, when their files are gone."""
+        with _alone(self._lock):
+            for user in [each for each in pwd.getpwall() if self.is_ours(each.pw_name) and each.pw_gecos.startswith(self._comment(""))]:
+                _call("userdel", user.pw_name)
+            for group in [each for each in grp.getgrall() if self.is_ours(each.gr_name.removesuffix("g")) and each.gr_gid >= self._first_uid]:
+                _call("groupdel", group.gr_name)
+
     def _comment(self, tenant: str) -> str:
-        return f"{slug(self._centre)} tenant {slug(tenant)}"
+        return f"{slug(self._centre)} tenant {slug(tenant) if tenant else ''}"
 
     def _make_user(self, name: str, comment: str) -> pwd.struct_passwd:
         number = str(self._free_number())
