@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from wutong.api import admin, catalogue, data, docs, health, identity, jobs, logs, money, tenants, uploads
+from wutong.api import admin, catalogue, data, docs, health, identity, jobs, logs, money, operations, tenants, uploads
 
 # Routes are matched one by one: what is asked for most stands first.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -15,6 +15,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     data.router,
     uploads.router,
     admin.router,
+    operations.router,
     health.router,
     docs.router,
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from wutong.app.plan import local_size
+from wutong.centre.comparison.comparer import Comparer
 from wutong.centre.engines.local.client import LocalEngine
 from wutong.centre.inventory import Inventory
 from wutong.centre.meter import Meter
@@ -77,7 +78,8 @@ def build_loops(centre: Centre) -> list[Loop]:
     grace = timedelta(minutes=settings.grace_minutes)
     return [
         Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0, gather_s=0.1),
-        Loop("centre.inventory", Inventory(database, engines).step, rest_s=15.0),
+        Loop("centre.inventory", Inventory(database, engines).step, ("centre_nodes",), rest_s=15.0),
+        Loop("centre.comparer", Comparer(database, engines).step, rest_s=60.0),
         Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0, gather_s=0.25),
         *(Loop(watcher.name, watcher.step, rest_s=1.0, gather_s=0.1) for watcher in make_watchers(database, engines)),
         Loop("compute.tracker", Tracker(database).step, ("centre_run_events", "compute_jobs"), rest_s=5.0, gather_s=0.1),

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from wutong.app.migrate import newest_revision
+from wutong.centre import service as centre
 from wutong.centre.engines.protocol import Unknown
 from wutong.centre.registry import Engines, ask
 from wutong.kit import clock
@@ -60,12 +61,14 @@ def check_database(database: Database) -> list[Check]:
             session.execute(text("SET LOCAL statement_timeout = '3s'"))
             revision = session.scalar(text("SELECT version_num FROM alembic_version"))
             leases = list_leases(session)
+            alarm = centre.comparison_alarm(session) if revision == newest_revision() else None
     except Exception as error:  # noqa: BLE001 whatever goes wrong here is the answer
         return [Check("database", ok=False, detail=f"does not answer: {_first_line(error)}", fatal=True)]
     newest = newest_revision()
     need = "" if revision == newest else f", this version needs {newest}"
     schema = Check("schema", ok=not need, detail=f"at {revision}{need}", fatal=True)
-    return [Check("database", ok=True, detail="answers"), schema, _check_loops(leases)]
+    checks = [Check("database", ok=True, detail="answers"), schema, _check_loops(leases)]
+    return checks if alarm is None or not alarm.compared else [*checks, _check_accounts(alarm)]
 
 
 def check_engines(engines: Engines) -> list[Check]:
@@ -94,6 +97,14 @@ def check_disk(home: Path) -> Check:
 def free_bytes(home: Path) -> int:
     """Return the room on the home's disk."""
     return shutil.disk_usage(home).free
+
+
+def _check_accounts(alarm: centre.Alarm) -> Check:
+    """Say how usage compares with what the clusters' own accounts say; there is nothing to say where none was compared."""
+    if not alarm.differences:
+        return Check("accounts", ok=True, detail=f"agree with the clusters' own on {alarm.compared} days")
+    what = f"{alarm.differences} runs differ from the clusters' own on {alarm.days} days; `wutong admin reconcile` lists them"
+    return Check("accounts", ok=False, detail=what)
 
 
 def _check_loops(leases: dict[str, timedelta]) -> Check:

@@ -18,7 +18,8 @@ from wutong.centre.catalogue.rules import (
     PoolState,
     Service,
 )
-from wutong.centre.engines.protocol import EndReason, LogChunk, Mount, RunSpec
+from wutong.centre.comparison.rules import Comparison, Difference
+from wutong.centre.engines.protocol import EndReason, Launch, LogChunk, Mount, RunSpec, rank_count
 from wutong.centre.runs.decisions import Policy
 from wutong.centre.runs.rules import NoSuchRun, NotIsolated, Run, RunEvent, RunNameTaken, RunNotEnded, RunPhase, StopWhy
 from wutong.centre.usage.rules import MeterCheck, Usage
@@ -26,7 +27,9 @@ from wutong.centre.usage.rules import MeterCheck, Usage
 __all__ = [
     "Accelerator",
     "Capacity",
+    "Comparison",
     "Device",
+    "Difference",
     "EndReason",
     "Flavour",
     "Impossible",

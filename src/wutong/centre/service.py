@@ -17,7 +17,8 @@ from wutong.centre.catalogue.service import (
     list_pools,
     seed_local,
 )
-from wutong.centre.comparison.service import comparison_alarm, list_comparisons, list_differences
+from wutong.centre.comparison.comparer import Comparer
+from wutong.centre.comparison.service import Alarm, comparison_alarm, list_comparisons, list_differences
 from wutong.centre.registry import Engines
 from wutong.centre.runs import store as runs_store
 from wutong.centre.runs.service import (
@@ -56,6 +57,8 @@ def capacity(session: Session) -> Capacity:
 
 
 __all__ = [
+    "Alarm",
+    "Comparer",
     "Engines",
     "add_pool",
     "capacity",

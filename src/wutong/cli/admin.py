@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from wutong.cli import operate, show
+from wutong.cli import operate, operations, show
 from wutong.cli.common import Json, Yes, checked, client
-from wutong.cli.job import ran
-from wutong.cli.money import fen
+from wutong.cli.job import ran, why
+from wutong.cli.money import PAYMENTS, fen, payment_rows
 from wutong.cli.show import yuan
 from wutong.sdk import admin, identity, orders, tenants
 from wutong.sdk.jobs import JobState
@@ -18,6 +18,7 @@ offers = typer.Typer(help="Packages of card-hours on sale.", no_args_is_help=Tru
 
 app.add_typer(offers, name="offer")
 operate.add(app)
+operations.add(app)
 
 
 @app.command()

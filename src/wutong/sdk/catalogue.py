@@ -45,6 +45,7 @@ class Node(Received):
     cpus: int
     memory_mb: int
     state: str
+    reason: str = ""
 
 
 class PoolCapacity(Received):

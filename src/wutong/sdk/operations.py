@@ -1,0 +1,70 @@
+"""Operations on the wire, and the calls for them: comparisons with the clusters' own accounts, the history of machines."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pydantic import Field
+
+from wutong.sdk.wire import Listed, Received, Sent
+
+if TYPE_CHECKING:
+    from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
+
+
+class Difference(Received):
+    """A run on which our usage and the cluster's accounts disagree, in card-milliseconds, with the starts as either side has them."""
+
+    run_name: str
+    kind: str
+    our_card_ms: int
+    their_card_ms: int
+    ours: str
+    theirs: str
+
+
+class Comparison(Received):
+    """A day of an engine as it was compared: the runs that ended in it. `differences` counts all, `rows` shows the first."""
+
+    id: int
+    engine: str
+    day: date
+    until: datetime
+    compared_at: datetime
+    runs: int
+    starts: int
+    our_card_ms: int
+    their_card_ms: int
+    differences: int
+    rows: list[Difference] = Field(default_factory=list)
+
+
+class ComparisonRequest(Sent):
+    """Which day to compare; today when none is given."""
+
+    day: date | None = None
+
+
+class NodeEvent(Received):
+    """A machine came up, went down or was drained; `by` is an operator, or the engine that reported it."""
+
+    at: datetime
+    state: str
+    reason: str
+    by: str
+
+
+def list_comparisons(client: "Client", *, days: int = 7) -> list[Comparison]:
+    """Read how each of the last days compared with the clusters' accounts."""
+    return client.get("/api/v1/admin/comparisons", Listed[Comparison], days=days).items
+
+
+def compare_day(client: "Client", day: date | None = None) -> list[Comparison]:
+    """Compare a day with the clusters' accounts now."""
+    return client.post("/api/v1/admin/comparisons", ComparisonRequest(day=day), Listed[Comparison]).items
+
+
+def list_node_events(client: "Client", pool: str, name: str, *, limit: int = 100) -> list[NodeEvent]:
+    """Read what happened to a machine, the latest first."""
+    path = f"/api/v1/admin/pools/{quote(pool, safe='')}/nodes/{quote(name, safe='')}/history"
+    return client.get(path, Listed[NodeEvent], limit=limit).items
