@@ -7,8 +7,8 @@ import typer
 
 from wutong.cli import operate, operations, show
 from wutong.cli.common import Json, Yes, checked, client
-from wutong.cli.job import ran, why
-from wutong.cli.money import PAYMENTS, fen, payment_rows
+from wutong.cli.job import ran
+from wutong.cli.money import fen
 from wutong.cli.show import yuan
 from wutong.sdk import admin, identity, orders, tenants
 from wutong.sdk.jobs import JobState
