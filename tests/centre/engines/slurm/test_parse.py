@@ -86,7 +86,7 @@ def test_reads_the_accounting():
 
 
 def test_a_name_with_a_line_end_in_it_stays_one_start_in_the_accounting():
-    first, second = "~m".join(list("123456789") + ["n1", "cpu=1", "a"]), "~m".join([*"abcdefghijk", "b"])
+    first, second = "~m".join([*list("123456789"), "n1", "cpu=1", "a"]), "~m".join([*"abcdefghijk", "b"])
     found = list(parse.pasts(f"{first}\n7~mRUNNING\n{second}\n", "~m"))
     assert [past.name for past in found] == ["a\n7~mRUNNING", "b"]
 
