@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from wutong.api.auth import Asking, Caller, Router, Tx, needs
 from wutong.api.paging import Paging
+from wutong.centre.rules import Launch
 from wutong.centre.service import look_at_queue
 from wutong.compute.billing import service as billing
 from wutong.compute.billing.rules import JobMoney
 from wutong.compute.jobs import service
-from wutong.compute.jobs.requests import Checkpoint, DataMount, JobRequest, OutputSpec, Priority
+from wutong.compute.jobs.requests import Checkpoint, DataMount, JobRequest, OnRankFailure, OutputSpec, Priority
 from wutong.compute.jobs.rules import Job, JobFilters, JobState
 from wutong.identity.rules import Permission, Principal
 from wutong.kit.errors import Invalid
@@ -103,13 +104,15 @@ def list_events(tx: Tx, who: Reads, page: Paging, job_id: str) -> Listed[wire.Jo
 
 def request_of(body: wire.JobRequest) -> JobRequest:
     """Translate the wire's request into the jobs room's."""
-    same = ("name", "code", "environment", "flavour", "nodes", "time_limit_s", "tries", "env", "array", "labels")
+    same = ("name", "code", "environment", "flavour", "nodes", "processes", "rank_restarts", "time_limit_s", "tries", "env", "array", "labels")
     fields = {name: getattr(body, name) for name in same}
     return JobRequest(
         **fields,
         command=body.command if isinstance(body.command, str) else tuple(body.command),
         datasets=tuple(DataMount(mount.ref, mount.path) for mount in body.datasets),
         models=tuple(DataMount(mount.ref, mount.path) for mount in body.models),
+        launch=Launch(body.launch),
+        on_rank_failure=OnRankFailure(body.on_rank_failure),
         priority=Priority(body.priority),
         checkpoint=Checkpoint(body.checkpoint.signal, body.checkpoint.grace_s) if body.checkpoint else None,
         secrets=tuple(body.secrets),
@@ -137,6 +140,9 @@ def _told(job: Job, money: JobMoney | None, exit_code: int | None) -> wire.Job:
         person_id=job.person_id,
         flavour=job.flavour,
         nodes=request.nodes,
+        processes=request.processes,
+        launch=request.launch.value,
+        ranks=request.ranks,
         environment=request.environment,
         command=request.command if isinstance(request.command, str) else list(request.command),
         priority=request.priority.value,

@@ -14,7 +14,7 @@ from wutong.centre.rules import LogChunk
 from wutong.compute.jobs import service
 from wutong.compute.jobs.logs import LogSource
 from wutong.identity.rules import Permission, Principal
-from wutong.sdk.jobs import ATTEMPT, COMPLETE, NEXT_OFFSET
+from wutong.sdk.jobs import ATTEMPT, COMPLETE, NEXT_OFFSET, RANKS
 
 router = Router(tag="jobs")
 
@@ -31,12 +31,14 @@ async def read_logs(
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=8 * PIECE_BYTES, description="At most so many bytes; a followed log has no limit.")] = PIECE_BYTES,
     attempt: Annotated[int | None, Query(ge=1, le=10_000, description="Which try; the latest by default.")] = None,
+    rank: Annotated[int, Query(ge=0, le=100_000, description="Which rank of a job whose command is started several times.")] = 0,
     *,
     follow: Annotated[bool, Query(description="Go on until the attempt has ended.")] = False,
 ) -> Response:
-    """Read a job's log as the bytes it printed. The headers say which attempt it is, where to go on, and whether more may come."""
-    source = await _source(asking, job_id, attempt)
-    headers = {ATTEMPT: str(source.attempt.number if source.attempt else 1), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    """Read a job's log as the bytes it printed. The headers say which attempt it is, of how many ranks, where to go on, whether more may come."""
+    source = await _source(asking, job_id, attempt, rank)
+    headers = {ATTEMPT: str(source.attempt.number if source.attempt else 1), RANKS: str(source.ranks)}
+    headers |= {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
     if follow:
         return StreamingResponse(_follow(asking, job_id, source, offset), headers=headers, media_type=TEXT)
     chunk = await _read(asking, source, offset, limit)
@@ -44,9 +46,9 @@ async def read_logs(
     return Response(chunk.data, headers=headers, media_type=TEXT)
 
 
-async def _source(asking: Caller, job_id: str, attempt: int | None) -> LogSource:
+async def _source(asking: Caller, job_id: str, attempt: int | None, rank: int) -> LogSource:
     def find(tx: Session, who: Principal) -> LogSource:
-        return service.log_source(tx, who, job_id, attempt=attempt)
+        return service.log_source(tx, who, job_id, attempt=attempt, rank=rank)
 
     return await asking.ask(find, Permission.JOB_READ)
 
@@ -77,5 +79,5 @@ async def _follow(asking: Caller, job_id: str, source: LogSource, offset: int) -
         begun = source.run is not None and source.run.started_at is not None
         pause = min(LONGEST_PAUSE_S if begun else LONGEST_START_PAUSE_S, pause * 1.5)
         if not begun or anyio.current_time() - looked > LOOK_AGAIN_S:
-            source, looked = await _source(asking, job_id, number), anyio.current_time()
+            source, looked = await _source(asking, job_id, number, source.rank), anyio.current_time()
             number = source.attempt.number if source.attempt else None

@@ -183,6 +183,7 @@ def show_(job_id: JobId, as_json: Json = False) -> None:
             ("position", job.position),
             ("waits for", job.waiting_for),
             ("flavour", f"{job.flavour} x {job.nodes}"),
+            ("ranks", f"0 to {job.ranks - 1}, each with a log of its own (`--rank`)" if job.ranks > 1 else None),
             ("environment", job.environment),
             ("command", job.command if isinstance(job.command, str) else json.dumps(job.command)),
             ("submitted", job.created_at),
@@ -210,10 +211,12 @@ def logs(
     job_id: JobId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
     attempt: Annotated[int | None, typer.Option(help="Which try; the latest by default.")] = None,
+    rank: Annotated[int, typer.Option(help="Which rank of a training; `wutong job show` says how many there are.")] = 0,
 ) -> None:
     """Print the log, as bytes, untouched."""
     with client() as centre:
-        pieces = jobs.follow_log(centre, job_id, attempt=attempt) if follow else jobs.read_log(centre, job_id, attempt=attempt)
+        read = jobs.follow_log if follow else jobs.read_log
+        pieces = read(centre, job_id, attempt=attempt, rank=rank)
         for piece in pieces:
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()

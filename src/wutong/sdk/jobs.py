@@ -14,8 +14,8 @@ from wutong.sdk.wire import Listed, Received, Sent
 if TYPE_CHECKING:
     from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
-ATTEMPT, NEXT_OFFSET, COMPLETE = "X-Wutong-Attempt", "X-Wutong-Next-Offset", "X-Wutong-Complete"
-"""Headers of an answer with log bytes: the try it is of, where to go on, and whether nothing more will come."""
+ATTEMPT, RANKS, NEXT_OFFSET, COMPLETE = "X-Wutong-Attempt", "X-Wutong-Ranks", "X-Wutong-Next-Offset", "X-Wutong-Complete"
+"""Headers of an answer with log bytes: the try it is of and how many ranks that has, where to go on, and whether nothing more will come."""
 
 NAME = r"^[^\x00-\x1f\x7f/\\]{1,128}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
@@ -70,6 +70,14 @@ class JobRequest(Sent):
     models: list[Mounted] = Field(default_factory=list, max_length=32)
     flavour: str = Field("cpu.1", max_length=64, description="Machine size, from the catalogue.")
     nodes: int = Field(1, ge=1, le=1024)
+    processes: int = Field(1, ge=1, le=64, description="Processes of a training on each node.")
+    launch: Literal["once", "node", "rank"] = Field(
+        "once", description="Start the command once, on the first node; on each node, as torchrun and msrun want it; or `processes` times on each."
+    )
+    on_rank_failure: Literal["end", "restart"] = Field(
+        "end", description="When one started command fails, end the others with it, or begin all of them again from their checkpoint."
+    )
+    rank_restarts: int = Field(3, ge=1, le=20, description="How often they begin again within one attempt, where `on_rank_failure` is `restart`.")
     time_limit_s: int = Field(3600, ge=1, le=30 * 24 * 3600, description="Seconds after which an attempt is stopped.")
     tries: int = Field(1, ge=1, le=20, description="How often a failing command is tried. Faults of the centre cost no try.")
     priority: Literal["low", "normal", "high"] = "normal"
@@ -94,6 +102,9 @@ class Job(Received):
     person_id: str
     flavour: str
     nodes: int
+    processes: int = 1
+    launch: str = "once"
+    ranks: int = Field(1, description="How many logs an attempt has: one of each command that is started, numbered from 0.")
     environment: str
     command: str | list[str]
     priority: str
@@ -207,10 +218,10 @@ def list_events(client: "Client", job_id: str) -> Iterator[JobEvent]:
     return client.pages(f"/api/v1/jobs/{job_id}/events", JobEvent)
 
 
-def read_log(client: "Client", job_id: str, *, attempt: int | None = None, offset: int = 0) -> Iterator[bytes]:
-    """Read what the log holds now, from a byte offset, in pieces."""
+def read_log(client: "Client", job_id: str, *, attempt: int | None = None, rank: int = 0, offset: int = 0) -> Iterator[bytes]:
+    """Read what the log of a rank holds now, from a byte offset, in pieces."""
     while True:
-        params = {"offset": offset, "attempt": attempt}
+        params = {"offset": offset, "attempt": attempt, "rank": rank or None}
         answer = client.send("GET", f"/api/v1/jobs/{job_id}/logs", params=params)
         if not answer.content:
             return
@@ -218,7 +229,7 @@ def read_log(client: "Client", job_id: str, *, attempt: int | None = None, offse
         offset = int(answer.headers[NEXT_OFFSET])
 
 
-def follow_log(client: "Client", job_id: str, *, attempt: int | None = None, patience_s: float = 120) -> Iterator[bytes]:
+def follow_log(client: "Client", job_id: str, *, attempt: int | None = None, rank: int = 0, patience_s: float = 120) -> Iterator[bytes]:
     """Read the log as it grows until the attempt has ended. A broken connection, or one that is silent for long, is taken up again where it was.
 
     Raises `Unreachable` when the centre has not answered for `patience_s` seconds.
@@ -226,14 +237,14 @@ def follow_log(client: "Client", job_id: str, *, attempt: int | None = None, pat
     offset, heard_at = 0, time.monotonic()
     while True:
         try:
-            params = {"offset": offset, "attempt": attempt, "follow": "true"}
+            params = {"offset": offset, "attempt": attempt, "rank": rank or None, "follow": "true"}
             with client.stream("GET", f"/api/v1/jobs/{job_id}/logs", params=params) as answer:
                 attempt, heard_at = int(answer.headers[ATTEMPT]), time.monotonic()
                 for piece in answer.iter_bytes():
                     heard_at = time.monotonic()
                     offset += len(piece)
                     yield piece
-            rest = client.send("GET", f"/api/v1/jobs/{job_id}/logs", params={"offset": offset, "attempt": attempt})
+            rest = client.send("GET", f"/api/v1/jobs/{job_id}/logs", params={"offset": offset, "attempt": attempt, "rank": rank or None})
             heard_at = time.monotonic()
             if not rest.content and rest.headers[COMPLETE] == "true":
                 return

@@ -201,18 +201,19 @@ class FakeEngine:
             self._log(run).extend(run.script.signal_output)
         return Accepted()
 
-    def logs(self, name: str, offset: int, limit: int, restart: int | None = None) -> LogChunk | Absent | Unknown:
-        """Read a piece of a log."""
+    def logs(self, name: str, offset: int, limit: int, restart: int | None = None, rank: int = 0) -> LogChunk | Absent | Unknown:
+        """Read a piece of a log: the first rank's is what the script says, the others' say which rank they are."""
         if self._dark:
             return Unknown("dark")
         run = self._runs.get(name)
-        if run is None or (restart is not None and not 0 <= restart <= run.seen.restart):
+        if run is None or not 0 <= rank < run.spec.ranks or (restart is not None and not 0 <= restart <= run.seen.restart):
             return Absent()
         chosen = run.seen.restart if restart is None else restart
-        text = bytes(self._logs.get((name, chosen), b""))
+        begun = (name, chosen) in self._logs
+        text = bytes(self._logs.get((name, chosen), b"")) if rank == 0 else f"rank {rank}\n".encode() * begun
         data = text[offset : offset + limit]
         ended = run.seen.phase is Phase.ENDED or chosen < run.seen.restart
-        return LogChunk(data, offset, offset + len(data), ended and offset + len(data) >= len(text), chosen)
+        return LogChunk(data, offset, offset + len(data), ended and offset + len(data) >= len(text), chosen, run.spec.ranks)
 
     def forget(self, name: str) -> Accepted | Absent | Unknown:
         """Drop an ended run."""

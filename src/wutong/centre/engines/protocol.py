@@ -35,6 +35,14 @@ class EndReason(StrEnum):
     ENGINE_FAULT = "engine_fault"
 
 
+class Launch(StrEnum):
+    """Where a run's command is started: once on the first of its nodes, once on each node, or once for each rank, several to a node."""
+
+    ONCE = "once"
+    NODE = "node"
+    RANK = "rank"
+
+
 @dataclass(frozen=True, slots=True)
 class Mount:
     """A file tree of the host shown to the run at `target`."""
@@ -49,6 +57,7 @@ class RunSpec:
     """All an engine needs to run one attempt. Sizes are MiB, times seconds; `slots` counts accelerators on each node.
 
     `partition` is the engine's own name for the pool, `accelerator` the kind of card ("" for processors alone), `service` the class of service.
+    `processes` are those of a node that `launch` starts, or leaves to the command to start. When a rank fails all begin again, `rank_restarts` times.
     """
 
     name: str
@@ -73,6 +82,19 @@ class RunSpec:
     partition: str = ""
     accelerator: str = ""
     service: str = "normal"
+    processes: int = 1
+    launch: Launch = Launch.ONCE
+    rank_restarts: int = 0
+
+    @property
+    def ranks(self) -> int:
+        """How often the command is started; each start has a log of its own."""
+        return rank_count(self.launch, nodes=self.nodes, processes=self.processes)
+
+
+def rank_count(launch: Launch, *, nodes: int, processes: int) -> int:
+    """Return how often a command is started on so many nodes."""
+    return {Launch.ONCE: 1, Launch.NODE: nodes, Launch.RANK: nodes * processes}[launch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +136,14 @@ class UsageRecord:
 
 @dataclass(frozen=True, slots=True)
 class LogChunk:
-    """Bytes of a run's log from `offset`; `complete` when the run has ended and nothing follows."""
+    """Bytes of a run's log from `offset`; `complete` when the run has ended and nothing follows. `ranks` counts the logs that the start has."""
 
     data: bytes
     offset: int
     next_offset: int
     complete: bool
     restart: int = 0
+    ranks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +246,8 @@ class Engine(Protocol):
     def signal(self, name: str, signal: str) -> Accepted | Absent | Unknown:
         """Send a signal (such as "SIGUSR1") to the run's processes."""
 
-    def logs(self, name: str, offset: int, limit: int, restart: int | None = None) -> LogChunk | Absent | Unknown:
-        """Read at most `limit` bytes of the log of one start (the latest by default) from byte `offset`."""
+    def logs(self, name: str, offset: int, limit: int, restart: int | None = None, rank: int = 0) -> LogChunk | Absent | Unknown:
+        """Read at most `limit` bytes of the log of one start (the latest by default) and rank from byte `offset`."""
 
     def forget(self, name: str) -> Accepted | Absent | Unknown:
         """Drop an ended run's files and record once its caller has kept what matters."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from wutong.centre.engines.protocol import EndReason, Mount, RunSpec
+from wutong.centre.engines.protocol import EndReason, Launch, Mount, RunSpec
 from wutong.kit.errors import Conflict, NotFound, Problem
 
 
@@ -154,4 +154,6 @@ def spec_to_json(spec: RunSpec) -> dict[str, Any]:
 
 def spec_from_json(plain: dict[str, Any]) -> RunSpec:
     """Read a spec that `spec_to_json` wrote."""
-    return RunSpec(**{**plain, "argv": tuple(plain["argv"]), "mounts": tuple(Mount(**mount) for mount in plain["mounts"])})
+    launch = Launch(plain.get("launch", Launch.ONCE))
+    mounts = tuple(Mount(**mount) for mount in plain["mounts"])
+    return RunSpec(**{**plain, "argv": tuple(plain["argv"]), "mounts": mounts, "launch": launch})

@@ -106,11 +106,11 @@ def find_capabilities(session: Session, engine: str) -> Capabilities | None:
     return Capabilities(**{**row.capabilities, "problems": tuple(row.capabilities["problems"])})
 
 
-def read_log(engines: Engines, run: Run, offset: int, limit: int, restart: int | None = None) -> LogChunk:
+def read_log(engines: Engines, run: Run, offset: int, limit: int, restart: int | None = None, rank: int = 0) -> LogChunk:
     """Read a run's log from its engine; call it with no transaction open. Raises `Unavailable`, or `NotFound` when the log is gone."""
     if run.phase == RunPhase.REQUESTED:
         return LogChunk(b"", offset, offset, complete=False)
-    answer = ask(engines.get(run.engine).logs, run.name, offset, limit, restart)
+    answer = ask(engines.get(run.engine).logs, run.name, offset, limit, restart, rank)
     if isinstance(answer, LogChunk):
         return answer
     if isinstance(answer, Unknown):

@@ -85,6 +85,9 @@ def run_spec(session: Session, job: Job, name: str, number: int, flavour: Flavou
         partition=flavour.partition,
         accelerator=flavour.accelerator,
         service=flavour.service.value,
+        processes=request.processes,
+        launch=request.launch,
+        rank_restarts=request.rank_restarts if request.on_rank_failure is requests.OnRankFailure.RESTART else 0,
     )
 
 

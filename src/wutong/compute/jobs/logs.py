@@ -16,11 +16,13 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
-    """Where to read: the attempt (None before the first) and its run (None when the centre has none of that name)."""
+    """Where to read: the attempt (None before the first), its run (None when the centre has none of that name), and which of its ranks."""
 
     attempt: Attempt | None
     run: Run | None
     ended: bool
+    rank: int = 0
+    ranks: int = 1
 
 
 def read_log(engines: Engines, limits: JobLimits, source: LogSource, *, offset: int, limit: int = CHUNK, restart: int | None = None) -> LogChunk:
@@ -32,31 +34,33 @@ def read_log(engines: Engines, limits: JobLimits, source: LogSource, *, offset: 
         return LogChunk(b"", offset, offset, complete=source.ended)
     if source.attempt.log_kept_at is None and source.run is not None:
         try:
-            return centre.read_log(engines, source.run, offset, limit, restart)
+            return centre.read_log(engines, source.run, offset, limit, restart, source.rank)
         except NotFound:
             pass  # the engine has forgotten it since we looked: it is kept by now
-    return _read_kept(limits, source.attempt, offset, limit, restart)
+    return _read_kept(limits, source.attempt, offset, limit, restart, source.rank)
 
 
 def keep_logs(engines: Engines, limits: JobLimits, run: Run) -> int:
-    """Copy the logs of all starts of a run into the home folder, durably; safe to repeat. Returns the bytes kept."""
-    folder = limits.logs / run.name
+    """Copy the logs of all starts and ranks of a run into the home folder, durably; safe to repeat. Returns the bytes kept."""
     kept = 0
     for restart in range(run.restart + 1):
-        chunk = centre.read_log(engines, run, 0, CHUNK, restart)
-        if chunk.data:
-            folder.mkdir(parents=True, exist_ok=True)
-            kept += _copy(folder / f"{restart}.log", chunk, limits.log_bytes, _reader(engines, run, restart))
+        first = centre.read_log(engines, run, 0, CHUNK, restart)
+        for rank in range(first.ranks):
+            chunk = centre.read_log(engines, run, 0, CHUNK, restart, rank) if rank else first
+            if chunk.data:
+                path = kept_path(limits, run.name, restart, rank)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                kept += _copy(path, chunk, limits.log_bytes, _reader(engines, run, restart, rank))
     return kept
 
 
-def kept_path(limits: JobLimits, run_name: str, restart: int) -> Path:
-    """Return where the log of a start is kept."""
-    return limits.logs / run_name / f"{restart}.log"
+def kept_path(limits: JobLimits, run_name: str, restart: int, rank: int = 0) -> Path:
+    """Return where the log of a start's rank is kept."""
+    return limits.logs / run_name / (f"{restart}.rank-{rank}.log" if rank else f"{restart}.log")
 
 
-def _reader(engines: Engines, run: Run, restart: int) -> Callable[[int], LogChunk]:
-    return lambda offset: centre.read_log(engines, run, offset, CHUNK, restart)
+def _reader(engines: Engines, run: Run, restart: int, rank: int) -> Callable[[int], LogChunk]:
+    return lambda offset: centre.read_log(engines, run, offset, CHUNK, restart, rank)
 
 
 def _copy(path: Path, chunk: LogChunk, most: int, read: Callable[[int], LogChunk]) -> int:
@@ -72,12 +76,12 @@ def _copy(path: Path, chunk: LogChunk, most: int, read: Callable[[int], LogChunk
     return size
 
 
-def _read_kept(limits: JobLimits, attempt: Attempt, offset: int, limit: int, restart: int | None) -> LogChunk:
+def _read_kept(limits: JobLimits, attempt: Attempt, offset: int, limit: int, restart: int | None, rank: int) -> LogChunk:
     number = attempt.restart if restart is None else restart
     if not 0 <= number <= attempt.restart:
         raise NotFound(kind="log of start", id=str(number))
     try:
-        with kept_path(limits, attempt.run_name, number).open("rb") as file:
+        with kept_path(limits, attempt.run_name, number, rank).open("rb") as file:
             file.seek(offset)
             data = file.read(limit)
             size = os.fstat(file.fileno()).st_size

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from wutong.centre.rules import Launch, rank_count
 from wutong.kit.errors import Invalid
 
 MAX_ARRAY = 1000
@@ -24,6 +25,13 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _MOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
 _RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+
+
+class OnRankFailure(StrEnum):
+    """What becomes of the other ranks when one fails: they end with it, or all begin again from their checkpoint, so many times."""
+
+    END = "end"
+    RESTART = "restart"
 
 
 class Priority(StrEnum):
@@ -82,6 +90,10 @@ class JobRequest:
     datasets: tuple[DataMount, ...] = ()
     models: tuple[DataMount, ...] = ()
     nodes: int = 1
+    processes: int = 1
+    launch: Launch = Launch.ONCE
+    on_rank_failure: OnRankFailure = OnRankFailure.END
+    rank_restarts: int = 3
     time_limit_s: int = 3600
     tries: int = 1
     priority: Priority = Priority.NORMAL
@@ -92,6 +104,11 @@ class JobRequest:
     after: tuple[str, ...] = ()
     outputs: OutputSpec = field(default_factory=OutputSpec)
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ranks(self) -> int:
+        """How often the command is started; each start has a log of its own."""
+        return rank_count(self.launch, nodes=self.nodes, processes=self.processes)
 
 
 _FIELDS = tuple(each.name for each in fields(JobRequest))
@@ -118,6 +135,8 @@ def from_json(data: Mapping[str, Any]) -> JobRequest:
             "datasets": tuple(DataMount(**mount) for mount in data.get("datasets", ())),
             "models": tuple(DataMount(**mount) for mount in data.get("models", ())),
             "priority": Priority(data.get("priority", "normal")),
+            "launch": Launch(data.get("launch", "once")),
+            "on_rank_failure": OnRankFailure(data.get("on_rank_failure", "end")),
             "checkpoint": None if checkpoint is None else Checkpoint(**checkpoint),
             "secrets": tuple(data.get("secrets", ())),
             "after": tuple(data.get("after", ())),
@@ -198,12 +217,17 @@ def _check_words(request: JobRequest) -> None:
 def _check_numbers(request: JobRequest) -> None:
     limits: Sequence[tuple[str, int, int, int]] = (
         ("nodes", request.nodes, 1, 1024),
+        ("processes", request.processes, 1, 64),
+        ("rank_restarts", request.rank_restarts, 1, 20),
         ("time_limit_s", request.time_limit_s, 1, MAX_TIME_LIMIT_S),
         ("tries", request.tries, 1, 20),
     )
     for name, value, low, high in limits:
         if not low <= value <= high:
             raise Invalid(field=name, reason=f"Choose from {low} to {high}; this says {value}.")
+    if request.on_rank_failure is OnRankFailure.RESTART and request.launch is Launch.ONCE:
+        why = "With launch: once there are no ranks to begin again; say in `tries` how often the command is tried."
+        raise Invalid(field="on_rank_failure", reason=why)
     if request.checkpoint is not None:
         if request.checkpoint.signal not in SIGNALS:
             raise Invalid(field="checkpoint.signal", reason=f"Choose one of {', '.join(sorted(SIGNALS))}.")

@@ -161,16 +161,18 @@ def _ask_stop(session: Session, job: Job, *, by: str) -> Job:
     return asked
 
 
-def log_source(session: Session, who: Principal, job_id: str, *, attempt: int | None = None) -> LogSource:
-    """Find out where the log of an attempt is (the latest by default); read it with `read_log` after the transaction has ended."""
+def log_source(session: Session, who: Principal, job_id: str, *, attempt: int | None = None, rank: int = 0) -> LogSource:
+    """Find out where a rank's log of an attempt is (the latest by default); read it with `read_log` after the transaction has ended."""
     job = get_job(session, who, job_id)
+    if not 0 <= rank < job.request.ranks:
+        raise NotFound(kind="rank", id=f"{rank} of job {job_id}")
     attempts = store.attempts_of(session, job.id)
     if not attempts and attempt is None:
-        return LogSource(None, None, ended=job.ended)
+        return LogSource(None, None, ended=job.ended, rank=rank, ranks=job.request.ranks)
     chosen = attempts[-1] if attempt is None and attempts else next((each for each in attempts if each.number == attempt), None)
     if chosen is None:
         raise NotFound(kind="attempt", id=f"{attempt} of job {job_id}")
-    return LogSource(chosen, centre.find_run(session, chosen.run_name), ended=job.ended)
+    return LogSource(chosen, centre.find_run(session, chosen.run_name), ended=job.ended, rank=rank, ranks=job.request.ranks)
 
 
 def is_token_alive(session: Session, run_name: str) -> bool:

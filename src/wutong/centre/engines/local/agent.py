@@ -178,7 +178,7 @@ class Agent:
 
     def _logs(self, ask: dict[str, Any]) -> Reply:
         restart = None if ask.get("restart") is None else int(ask["restart"])
-        found = self.views.logs(str(ask["name"]), max(0, int(ask["offset"])), int(ask["limit"]), restart)
+        found = self.views.logs(str(ask["name"]), max(0, int(ask["offset"])), int(ask["limit"]), restart, int(ask.get("rank", 0)))
         if isinstance(found, Absent | Unknown):
             return self._plain(found)
         return {"answer": "value", **found[0]}, found[1]

@@ -108,11 +108,11 @@ class LocalEngine:
         """Send a signal to a run's processes."""
         return self._done({"verb": "signal", "name": name, "signal": signal})
 
-    def logs(self, name: str, offset: int, limit: int, restart: int | None = None) -> LogChunk | Absent | Unknown:
+    def logs(self, name: str, offset: int, limit: int, restart: int | None = None, rank: int = 0) -> LogChunk | Absent | Unknown:
         """Read a piece of a log."""
-        head, body = self._ask({"verb": "logs", "name": name, "offset": offset, "limit": limit, "restart": restart})
+        head, body = self._ask({"verb": "logs", "name": name, "offset": offset, "limit": limit, "restart": restart, "rank": rank})
         if head.get("answer") == "value":
-            return LogChunk(body, head["offset"], head["next_offset"], head["complete"], head["restart"])
+            return LogChunk(body, head["offset"], head["next_offset"], head["complete"], head["restart"], head.get("ranks", 1))
         verdict = wire.verdict_from_json(head)
         return verdict if isinstance(verdict, Absent) else _unknown(head)
 

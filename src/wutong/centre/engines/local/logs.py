@@ -22,7 +22,7 @@ class LogWriter:
     def __init__(self, folder: Path | str, limit_bytes: int) -> None:
         self._folder = folder
         self._limit = limit_bytes
-        self._size = 0
+        self._size = log_size(folder)
         self._file: int | None = None
         self._note = ""
         self._gap = False
@@ -69,6 +69,11 @@ class LogWriter:
             self._file = None
         path = os.path.join(self._folder, segment_name(self._size // SEGMENT_BYTES))
         return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def log_folder(folder: Path | str, rank: int) -> str:
+    """Return where in a start's folder of logs a rank's is: the first one's is the start's own."""
+    return os.path.join(folder, f"rank-{rank}") if rank else str(folder)
 
 
 def segment_name(number: int) -> str:

@@ -8,7 +8,7 @@ from wutong import __version__
 from wutong.centre.engines.journal import Row
 from wutong.centre.engines.local import queue as queues
 from wutong.centre.engines.local import wire
-from wutong.centre.engines.local.logs import log_size, read_log
+from wutong.centre.engines.local.logs import log_folder, log_size, read_log
 from wutong.centre.engines.local.moments import monotonic_ms
 from wutong.centre.engines.local.runs import Runs
 from wutong.centre.engines.protocol import Absent, Capabilities, EndReason, Phase, Sighting, Unknown
@@ -64,20 +64,20 @@ class Views:
         records = [(row["name"], row["restart"], row["window_ms"], row["used_ms"], row["slots"], row["final"]) for row in rows]
         return {"cursor": self._records.cursor(last), "records": records}
 
-    def logs(self, name: str, offset: int, limit: int, restart: int | None) -> tuple[dict[str, Any], bytes] | Absent | Unknown:
+    def logs(self, name: str, offset: int, limit: int, restart: int | None, rank: int) -> tuple[dict[str, Any], bytes] | Absent | Unknown:
         """Return a piece of a log."""
         row = self._records.find(name)
-        if row is None or (restart is not None and not 0 <= restart <= row["restart"]):
+        if row is None or (restart is not None and not 0 <= restart <= row["restart"]) or not 0 <= rank < (ranks := self._records.spec(name).ranks):
             return Absent()
         chosen = row["restart"] if restart is None else restart
         ended = row["phase"] == "ended" or chosen < row["restart"]
-        folder = self._runs.home.run(name).logs(chosen)
+        folder = log_folder(self._runs.home.run(name).logs(chosen), rank)
         try:
             data = read_log(folder, offset, max(0, min(limit, _MOST_LOG)))
             complete = ended and offset + len(data) >= log_size(folder)
         except OSError as error:
             return Unknown(f"The log could not be read: {error.strerror}.")
-        return {"offset": offset, "next_offset": offset + len(data), "complete": complete, "restart": chosen}, data
+        return {"offset": offset, "next_offset": offset + len(data), "complete": complete, "restart": chosen, "ranks": ranks}, data
 
     def _sightings(self, rows: Iterable[Row]) -> Iterable[tuple[Row, Sighting]]:
         for row in rows:

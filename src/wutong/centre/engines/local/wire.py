@@ -5,7 +5,7 @@ import struct
 from dataclasses import asdict, fields
 from typing import Any
 
-from wutong.centre.engines.protocol import Absent, Accepted, EndReason, Mount, Phase, Refused, RunSpec, Sighting, Unknown
+from wutong.centre.engines.protocol import Absent, Accepted, EndReason, Launch, Mount, Phase, Refused, RunSpec, Sighting, Unknown
 
 HEAD = struct.Struct("!II")
 LARGEST_FRAME = 16 * 1024 * 1024
@@ -59,6 +59,7 @@ def spec_from_json(values: dict[str, Any]) -> RunSpec:
     kept = {key: value for key, value in values.items() if key in known}
     kept["mounts"] = tuple(Mount(**mount) for mount in kept.get("mounts", ()))
     kept["argv"] = tuple(kept["argv"])
+    kept["launch"] = Launch(kept.get("launch", Launch.ONCE))
     return RunSpec(**kept)
 
 

@@ -125,9 +125,9 @@ class SlurmEngine(Operating):
             return said
         return Accepted() if said is None or not said.code or parse.is_absent(said.error) else Unknown(f"scancel: {said.why}")
 
-    def logs(self, name: str, offset: int, limit: int, restart: int | None = None) -> LogChunk | Absent | Unknown:
+    def logs(self, name: str, offset: int, limit: int, restart: int | None = None, rank: int = 0) -> LogChunk | Absent | Unknown:
         """Read a piece of a log from the shared folder."""
-        return self._read(lambda: self._views.logs(name, max(0, offset), limit, restart), unless=self._glance())
+        return self._read(lambda: self._views.logs(name, max(0, offset), limit, restart, rank), unless=self._glance())
 
     def forget(self, name: str) -> Accepted | Absent | Unknown:
         """Drop an ended run's files and record."""

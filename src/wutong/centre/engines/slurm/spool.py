@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from wutong.centre.engines.local import trees
-from wutong.centre.engines.local.logs import log_size, read_log
+from wutong.centre.engines.local.logs import log_folder, log_size, read_log
 from wutong.centre.engines.slurm.tenants.folders import folders_of, make_run_folder, make_tenant_folders
 from wutong.centre.engines.slurm.tenants.identities import Identity
 from wutong.kit.errors import Conflict
@@ -109,9 +109,12 @@ class Spool:
             read = None if folder is None else _read_json(f"result-{number}.json", folder)
         return None if read is None else read[0]
 
-    def read_log(self, tenant: str, name: str, number: int, offset: int, limit: int) -> tuple[bytes, int]:
-        """Return a piece of a start's log and the size of the whole. Raises OSError."""
-        with _opened(self.folder(tenant, name)) as folder, _opened("logs", folder) as logs, _opened(str(number), logs) as log:
+    def read_log(self, tenant: str, name: str, number: int, rank: int, offset: int, limit: int) -> tuple[bytes, int]:
+        """Return a piece of a rank's log in a start and the size of the whole. Raises OSError."""
+        with contextlib.ExitStack() as opened:
+            log = opened.enter_context(_opened(self.folder(tenant, name)))
+            for part in log_folder(f"logs/{number}", rank).split("/"):
+                log = opened.enter_context(_opened(part, log))
             if log is None:
                 return b"", 0
             path = f"/proc/self/fd/{log}"

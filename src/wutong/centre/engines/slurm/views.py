@@ -41,19 +41,20 @@ class Views:
         )
         return UsageBatch(self._records.cursor(rows[-1]["seq"] if rows else place), records)
 
-    def logs(self, name: str, offset: int, limit: int, restart: int | None) -> LogChunk | Absent | Unknown:
+    def logs(self, name: str, offset: int, limit: int, restart: int | None, rank: int) -> LogChunk | Absent | Unknown:
         """Return a piece of a log, from the folder of the start that Slurm counts."""
         row = self._records.find(name)
-        if row is None or (restart is not None and not 0 <= restart <= row["restart"]):
+        if row is None or (restart is not None and not 0 <= restart <= row["restart"]) or not 0 <= rank < (ranks := self._records.spec(name).ranks):
             return Absent()
         chosen = row["restart"] if restart is None else restart
         over = row["phase"] == "ended" or chosen < row["restart"]
         try:
             folder = self._folder(row, chosen)
-            data, size = (b"", 0) if folder is None else self._runs.spool.read_log(row["tenant"], name, folder, offset, max(0, min(limit, _MOST_LOG)))
+            most = max(0, min(limit, _MOST_LOG))
+            data, size = (b"", 0) if folder is None else self._runs.spool.read_log(row["tenant"], name, folder, rank, offset, most)
         except OSError as error:
             return Unknown(f"The log could not be read: {error.strerror}.")
-        return LogChunk(data, offset, offset + len(data), over and offset + len(data) >= size, chosen)
+        return LogChunk(data, offset, offset + len(data), over and offset + len(data) >= size, chosen, ranks)
 
     def sighting(self, row: Row) -> Sighting:
         """Return a run as the protocol tells of it."""
