@@ -19,7 +19,7 @@ from wutong.centre.catalogue.rules import (
     Service,
 )
 from wutong.centre.comparison.rules import Comparison, Difference
-from wutong.centre.engines.protocol import EndReason, LogChunk, Mount, RunSpec
+from wutong.centre.engines.protocol import EndReason, Launch, LogChunk, Mount, RunSpec, rank_count
 from wutong.centre.runs.decisions import Policy
 from wutong.centre.runs.rules import NoSuchRun, NotIsolated, Run, RunEvent, RunNameTaken, RunNotEnded, RunPhase, StopWhy
 from wutong.centre.usage.rules import MeterCheck, Usage
@@ -33,6 +33,7 @@ __all__ = [
     "EndReason",
     "Flavour",
     "Impossible",
+    "Launch",
     "LogChunk",
     "MeterCheck",
     "Mount",
@@ -58,4 +59,5 @@ __all__ = [
     "Service",
     "StopWhy",
     "Usage",
+    "rank_count",
 ]
