@@ -1,5 +1,5 @@
 """Copying, measuring and removing trees of files that a job wrote. No link is ever followed out of a tree. Light (see `processes`)."""
-# ruff: noqa: PTH102, PTH115, PTH118, PTH211 - pathlib and `suppress` are not light
+# ruff: noqa: PTH102, PTH106, PTH115, PTH118, PTH211 - pathlib and `suppress` are not light
 
 from __future__ import annotations
 
@@ -48,9 +48,12 @@ def size_of(path: Path | str) -> int:
 
 def remove(path: Path | str) -> None:
     """Remove a tree as far as that is possible."""
-    import shutil
+    try:
+        os.rmdir(path)
+    except OSError:
+        import shutil  # late: most scratch folders are empty, and this is not light
 
-    shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _size_of_entry(entry: os.DirEntry[str], folders: list[str]) -> int:
