@@ -80,7 +80,7 @@ class _Tenants:
     def step(self) -> bool:
         """Compare and change; True when there was something to do and it all went well."""
         with self._database.session() as session:
-            wishes = [TenantWish(each.id, each.name, closed=each.state is not TenantState.ACTIVE) for each in _all_tenants(session)]
+            wishes = [TenantWish(each.id, each.name, closed=each.state is not TenantState.ACTIVE) for each in list_tenants(session)]
         try:
             outcome = self._steward.step(wishes)
             failures, changed = outcome.failures, outcome.changed
@@ -93,7 +93,8 @@ class _Tenants:
         return changed and not failures
 
 
-def _all_tenants(session: Session) -> Iterator[Tenant]:
+def list_tenants(session: Session) -> Iterator[Tenant]:
+    """Go through all tenants of the centre."""
     page = PageRequest(limit=MAX_LIMIT)
     while True:
         found = identity.list_tenants(session, system_principal("steward"), page)

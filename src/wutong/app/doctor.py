@@ -23,9 +23,19 @@ def examine(settings: Settings) -> list[Check]:
     database = Database(url, pool_size=1)
     try:
         checks += check_database(database)
+        checks += check_engines(build_engines(settings))
+        checks += _check_clusters(settings, database)
     finally:
         database.close()
-    return checks + check_engines(build_engines(settings))
+    return checks
+
+
+def _check_clusters(settings: Settings, database: Database) -> list[Check]:
+    if not settings.slurm:
+        return []
+    from wutong.app.checkup import check_clusters  # centres without a cluster never load it
+
+    return check_clusters(settings, database)
 
 
 def _check_home(settings: Settings) -> Check:

@@ -24,12 +24,13 @@ LONG_GONE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `fatal` when the centre cannot serve without it."""
+    """One thing looked at. `fatal` when the centre cannot serve without it; `label` is the word for it where there are more than well and not."""
 
     name: str
     ok: bool
     detail: str
     fatal: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

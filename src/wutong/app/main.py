@@ -133,7 +133,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         print(json.dumps([asdict(check) for check in checks], indent=1))
     else:
         for check in checks:
-            print(f"{'ok  ' if check.ok else 'BAD '} {check.name}: {check.detail}")
+            print(f"{check.label or ('ok' if check.ok else 'BAD'):4} {check.name}: {check.detail}")
     return 0 if all(check.ok for check in checks) else 1
 
 
