@@ -25,6 +25,7 @@ class Meter:
         self._database = database
         self._engines = engines
         self._dark: set[str] = set()
+        self._cursors: dict[str, str] = {}
         self.alarms = 0
 
     def step(self) -> bool:
@@ -34,8 +35,10 @@ class Meter:
 
     def _read(self, engine: Engine) -> bool:
         name = f"centre.usage:{engine.name}"
-        with self._database.session() as session:
-            cursor = cursors.read_text(session, name)
+        if name not in self._cursors:
+            with self._database.session() as session:
+                self._cursors[name] = cursors.read_text(session, name)
+        cursor = self._cursors[name]
         batch = ask(engine.usage, cursor)
         if isinstance(batch, Unknown):
             if engine.name not in self._dark:
@@ -48,14 +51,14 @@ class Meter:
         for start in range(0, len(batch.records), CHUNK):
             with self._database.session() as session:
                 self._record(session, engine.name, batch.records[start : start + CHUNK])
-        if batch.cursor != cursor:
-            with self._database.session() as session:
-                cursors.set_text(session, name, batch.cursor)
+                if start + CHUNK >= len(batch.records):
+                    cursors.set_text(session, name, batch.cursor)
+        self._cursors[name] = batch.cursor
         return bool(batch.records)
 
     def _record(self, session: Session, engine: str, records: Sequence[UsageRecord]) -> None:
         advisory_lock(session, "centre_usage")
-        ours = {run.name for run in runs_store.load(session, sorted({record.name for record in records if "\x00" not in record.name}))}
+        ours = runs_store.known(session, sorted({record.name for record in records if "\x00" not in record.name}))
         known = [record for record in records if record.name in ours]
         foreign = [record for record in records if record.name not in ours]
         read = [(record, read_record(record)) for record in known]

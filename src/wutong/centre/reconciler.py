@@ -52,6 +52,7 @@ class Reconciler:
         self._policy = policy or Policy()
         self._contacts: dict[str, Contact] = {}
         self._swept: dict[str, datetime] = {}
+        self._cursors: dict[str, str] = {}
 
     def step(self) -> bool:
         """Do one round for every engine; True when there was work."""
@@ -73,18 +74,23 @@ class Reconciler:
     def _follow(self, engine: Engine, contact: Contact) -> bool:
         """Take over what changed in the engine since last time."""
         name = store.changes_cursor(engine.name)
-        with self._database.session() as session:
-            cursor = cursors.read_text(session, name)
-        answer = contact.note(ask(engine.changes, cursor))
+        before = self._cursor(name)
+        answer = contact.note(ask(engine.changes, before))
         if isinstance(answer, Unknown):
             return False
         view = View(clock.now(), contact.since)
         seen = {sighting.name: sighting for sighting in answer.sightings}
-        self._apply([(each, self._looked(sighting, view)) for each, sighting in seen.items() if "\x00" not in each])
-        if answer.cursor != cursor:
-            with self._database.session() as session:
-                cursors.set_text(session, name, answer.cursor)
+        looks = [(each, self._looked(sighting, view)) for each, sighting in seen.items() if "\x00" not in each]
+        self._apply(looks, (name, answer.cursor) if answer.cursor != before else None)
+        self._cursors[name] = answer.cursor
         return bool(answer.sightings)
+
+    def _cursor(self, name: str) -> str:
+        """Return where we stand. Another process that moved it meanwhile makes us see again what it saw, no more."""
+        if name not in self._cursors:
+            with self._database.session() as session:
+                self._cursors[name] = cursors.read_text(session, name)
+        return self._cursors[name]
 
     def _act(self, engine: Engine, contact: Contact) -> bool:
         """Do what runs are due for, longest due first."""
@@ -186,23 +192,27 @@ class Reconciler:
             runs = store.unseen(session, engine.name, now - timedelta(seconds=self._policy.sweep_age_s), SWEEP)
         self._look(engine, contact, runs)
 
-    def _apply(self, answers: Sequence[Answer]) -> None:
-        """Write what came of answers; what cannot be written is set aside and stops nobody else."""
-        for start in range(0, len(answers), APPLY):
-            chunk = answers[start : start + APPLY]
+    def _apply(self, answers: Sequence[Answer], cursor: tuple[str, str] | None = None) -> None:
+        """Write what came of answers, and then how far that brought us; what cannot be written is set aside and stops nobody else."""
+        for start in range(0, len(answers), APPLY) or ([0] if cursor else []):
+            chunk, last = answers[start : start + APPLY], start + APPLY >= len(answers)
             try:
-                self._write(chunk)
+                self._write(chunk, cursor if last else None)
             except (DataError, IntegrityError, ValueError):
                 for each in chunk:
                     self._write_or_set_aside(each)
+                self._write([], cursor if last else None)
 
-    def _write(self, answers: Sequence[Answer]) -> None:
+    def _write(self, answers: Sequence[Answer], cursor: tuple[str, str] | None = None) -> None:
         decide = dict(answers)
         now = clock.now()
         with self._database.session() as session:
-            advisory_lock(session, "centre_run_events")
-            steps = [step for run in store.lock(session, sorted(decide)) if (step := decide[run.name](run)) is not None]
-            store.save(session, steps, now)
+            if decide:
+                advisory_lock(session, "centre_run_events")
+                steps = [step for run in store.lock(session, sorted(decide)) if (step := decide[run.name](run)) is not None]
+                store.save(session, steps, now)
+            if cursor:
+                cursors.set_text(session, *cursor)
 
     def _write_or_set_aside(self, answer: Answer) -> None:
         try:

@@ -1,16 +1,17 @@
 """The database door: one declarative base, one engine a process, transactions opened and committed at the edge, LISTEN/NOTIFY to wake loops."""
 
+import json
 import re
 import select
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import psycopg
-from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator, create_engine, event, text
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Dialect, MetaData, Text, TextClause, TypeDecorator, any_, bindparam, create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction, sessionmaker
@@ -127,6 +128,26 @@ def _refuse_dead(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG
     watch.register(connection.fileno(), select.POLLIN)
     if watch.poll(0):
         raise DisconnectionError("the server closed this connection")
+
+
+def one_of(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Say that a column of text has one of the values of the list parameter `name`.
+
+    For statements that are made once: theirs is one text, prepared once, however many values there are, unlike that of `IN`.
+    """
+    return column == any_(bindparam(name, type_=ARRAY(Text())))
+
+
+def insert_rows(table: str, columns: Sequence[str]) -> TextClause:
+    """Return a statement, made once, that writes any number of rows, in their order: its parameter `rows` is what `rows_json` makes of them."""
+    names = ", ".join(columns)
+    rows = f"jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS jsonb))"
+    return text(f"INSERT INTO {table} ({names}) SELECT {names} FROM {rows}")  # noqa: S608 - names of our own tables and columns
+
+
+def rows_json(rows: Iterable[Mapping[str, object]]) -> str:
+    """Write rows as JSON that PostgreSQL reads back with `jsonb_populate_recordset`."""
+    return json.dumps(list(rows), default=datetime.isoformat)
 
 
 def notify(session: Session, channel: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from wutong.centre.engines.protocol import EndReason
 from wutong.centre.runs.decisions import Step
 from wutong.centre.runs.rules import Run, RunEvent, RunPhase, StopWhy
 from wutong.centre.runs.tables import EngineRow, RunEventRow, RunRow
-from wutong.kit.database import notify
+from wutong.kit.database import notify, one_of, rows_json
 
 EVENTS = "centre_run_events"
 RUNS = "centre_runs"
@@ -24,8 +24,28 @@ _TABLE = RunRow.__table__
 _COLUMNS = [_TABLE.c[name] for name in _FIELDS]
 _FIXED = {"name", "pool", "engine", "tenant", "cards", "requested_at", "version"}
 _LIVE = RunRow.phase.in_(("queued", "running"))
-_ENUMS = [(_FIELDS.index(name), kind) for name, kind in (("phase", RunPhase), ("reason", EndReason), ("stop_why", StopWhy))]
+_KINDS = (("phase", RunPhase), ("reason", EndReason), ("stop_why", StopWhy))
+_ENUMS = [(_FIELDS.index(name), kind) for name, kind in _KINDS]
 _EVENT_FIELDS = [field.name for field in fields(RunEvent)]
+_EVENT_COLUMNS = [RunEventRow.__table__.c[name] for name in _EVENT_FIELDS]
+_EVENT_ENUMS = [(_EVENT_FIELDS.index(name), kind) for name, kind in _KINDS]
+_TOLD = [name for name in _EVENT_FIELDS if name not in ("seq", "at")]
+_NAMED = one_of(_TABLE.c.name, "names")
+_LOAD = select(*_COLUMNS, EngineRow.lost_contact_since).join(EngineRow, EngineRow.name == RunRow.engine, isouter=True).where(_NAMED)
+_KNOWN = select(RunRow.name).where(_NAMED)
+_LOCK = select(*_COLUMNS).where(_NAMED).order_by(RunRow.name).with_for_update()
+_ASKED = (RunRow.engine == bindparam("engine"), RunRow.due_at <= bindparam("now"))
+_DUE = select(*_COLUMNS).where(*_ASKED).order_by(RunRow.due_at).limit(bindparam("most"))
+_SPECS = select(RunRow.name, RunRow.spec).where(_NAMED)
+_EVENTS_AFTER = select(*_EVENT_COLUMNS).where(RunEventRow.seq > bindparam("cursor")).order_by(RunEventRow.seq).limit(bindparam("most"))
+_SAVE = text(f"""
+    WITH kept AS (
+        UPDATE centre_run r SET version = r.version + 1, {", ".join(f"{name} = n.{name}" for name in _FIELDS if name not in _FIXED)}
+        FROM jsonb_populate_recordset(CAST(NULL AS centre_run), CAST(:runs AS jsonb)) AS n WHERE r.name = n.name AND r.version = n.version),
+    told AS (
+        INSERT INTO centre_run_event (at, {", ".join(_TOLD)}) SELECT at, {", ".join(_TOLD)}
+        FROM jsonb_populate_recordset(CAST(NULL AS centre_run_event), CAST(:events AS jsonb)) RETURNING seq)
+    SELECT pg_notify(:channel, '') FROM told LIMIT 1""")  # noqa: S608 - the names of our own columns
 _NEW_FIELDS = ("name", "tenant", "cards", "version", "restart", "detail", "tries", "absent_count", "forget")
 _INSERT = text("""
     WITH place AS (
@@ -70,20 +90,22 @@ def insert_run(session: Session, run: Run, spec: dict[str, Any]) -> Placed | Non
 
 def load(session: Session, names: Sequence[str]) -> list[Run]:
     """Read runs with their engine's lost contact."""
-    rows = select(*_COLUMNS, EngineRow.lost_contact_since).join(EngineRow, EngineRow.name == RunRow.engine, isouter=True)
-    return [_run(row) for row in session.execute(rows.where(RunRow.name.in_(names)))]
+    return [_run(row) for row in session.execute(_LOAD, {"names": list(names)})]
+
+
+def known(session: Session, names: Sequence[str]) -> set[str]:
+    """Return those of these names that are runs of ours."""
+    return set(session.scalars(_KNOWN, {"names": list(names)}))
 
 
 def lock(session: Session, names: Sequence[str]) -> list[Run]:
     """Read runs and hold them to the end of the transaction, always in one order."""
-    rows = select(*_COLUMNS).where(RunRow.name.in_(names)).order_by(RunRow.name).with_for_update(of=RunRow)
-    return [_run(row) for row in session.execute(rows)]
+    return [_run(row) for row in session.execute(_LOCK, {"names": list(names)})]
 
 
 def due(session: Session, engine: str, now: datetime, limit: int) -> list[Run]:
     """Read the runs to act on now, longest due first."""
-    rows = select(*_COLUMNS).where(RunRow.engine == engine, RunRow.due_at <= now).order_by(RunRow.due_at).limit(limit)
-    return [_run(row) for row in session.execute(rows)]
+    return [_run(row) for row in session.execute(_DUE, {"engine": engine, "now": now, "most": limit})]
 
 
 def next_due(session: Session, engine: str) -> datetime | None:
@@ -104,23 +126,16 @@ def touch(session: Session, names: Sequence[str], now: datetime) -> None:
 
 def specs(session: Session, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Read what was asked for."""
-    rows = select(RunRow.name, RunRow.spec).where(RunRow.name.in_(names))
-    return {row.name: row.spec for row in session.execute(rows)}
+    return {row.name: row.spec for row in session.execute(_SPECS, {"names": list(names)})}
 
 
 def save(session: Session, steps: Sequence[Step], now: datetime) -> None:
-    """Write the next state of locked runs, and the journal's lines for those that readers are told of."""
+    """Write the next state of locked runs, and the journal's lines for those that readers are told of, in one statement."""
     if not steps:
         return
-    values: dict[str, Any] = {name: bindparam(name) for name in _FIELDS if name not in _FIXED}
-    guard = (_TABLE.c.name == bindparam("b_name"), _TABLE.c.version == bindparam("b_version"))
-    change = _TABLE.update().where(*guard).values(**values, version=_TABLE.c.version + 1)  # type: ignore[attr-defined]
-    rows = [{**_plain(step.run), "b_name": step.run.name, "b_version": step.run.version} for step in steps]
-    session.connection().execute(change, rows)
-    events = [_event_row(step.run, now) for step in steps if step.event]
-    if events:
-        session.execute(insert(RunEventRow), events)
-        notify(session, EVENTS)
+    rows = [_plain(step.run) for step in steps]
+    events = [{**{name: row[name] for name in _TOLD}, "at": now} for row, step in zip(rows, steps, strict=True) if step.event]
+    session.execute(_SAVE, {"runs": rows_json(rows), "events": rows_json(events), "channel": EVENTS})
 
 
 def want(session: Session, name: str, now: datetime, **wanted: Any) -> None:
@@ -136,13 +151,12 @@ def want_all(session: Session, names: Sequence[str], now: datetime, **wanted: An
 
 def events_after(session: Session, cursor: int, limit: int) -> list[RunEvent]:
     """Read the journal."""
-    rows = select(RunEventRow).where(RunEventRow.seq > cursor).order_by(RunEventRow.seq).limit(limit)
-    return [_event(row) for row in session.scalars(rows)]
+    return [_event(row) for row in session.execute(_EVENTS_AFTER, {"cursor": cursor, "most": limit})]
 
 
 def events_of(session: Session, name: str) -> list[RunEvent]:
     """Read a run's lines of the journal."""
-    return [_event(row) for row in session.scalars(select(RunEventRow).where(RunEventRow.name == name).order_by(RunEventRow.seq))]
+    return [_event(row) for row in session.execute(select(*_EVENT_COLUMNS).where(RunEventRow.name == name).order_by(RunEventRow.seq))]
 
 
 def cards_running(session: Session) -> dict[str, int]:
@@ -177,10 +191,7 @@ def claim_engine(session: Session, name: str, tenant: str) -> str:
 
 
 def _plain(run: Run) -> dict[str, Any]:
-    values = {name: getattr(run, name) for name in _FIELDS}
-    for name in ("phase", "reason", "stop_why"):
-        values[name] = None if values[name] is None else values[name].value
-    return values
+    return {name: getattr(run, name) for name in _FIELDS}
 
 
 def _run(row: Row[*tuple[Any, ...]]) -> Run:
@@ -190,13 +201,8 @@ def _run(row: Row[*tuple[Any, ...]]) -> Run:
     return Run(*values)
 
 
-def _event_row(run: Run, now: datetime) -> dict[str, Any]:
-    return {"at": now, **{name: value for name, value in _plain(run).items() if name in _EVENT_FIELDS}}
-
-
-def _event(row: RunEventRow) -> RunEvent:
-    values = {name: getattr(row, name) for name in _EVENT_FIELDS}
-    values["phase"] = RunPhase(row.phase)
-    values["reason"] = row.reason and EndReason(row.reason)
-    values["stop_why"] = row.stop_why and StopWhy(row.stop_why)
-    return RunEvent(**values)
+def _event(row: Row[*tuple[Any, ...]]) -> RunEvent:
+    values = list(row)
+    for place, kind in _EVENT_ENUMS:
+        values[place] = None if values[place] is None else kind(values[place])
+    return RunEvent(*values)

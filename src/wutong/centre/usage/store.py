@@ -1,9 +1,11 @@
 """All SQL of the usage journal."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from datetime import UTC
 
-from sqlalchemy import func, insert, select, tuple_
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -11,43 +13,50 @@ from wutong.centre.engines.protocol import UsageRecord
 from wutong.centre.usage.rules import Fact, Refusal, Total, Usage, Window
 from wutong.centre.usage.tables import ForeignUsageRow, RefusedUsageRow, UsageRow
 from wutong.kit import clock
-from wutong.kit.database import notify
+from wutong.kit.database import insert_rows, notify, one_of, rows_json
 
 CHANNEL = "centre_usage"
 _MAX_TEXT = 1000
+_USAGE = [UsageRow.__table__.c[field.name] for field in fields(Usage)]
+_TOTALS = text("""
+    SELECT run_name, restart, window_start, seconds_ms, cards, final FROM centre_usage
+    WHERE (run_name, restart, window_start) IN
+        (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:restarts AS int[]), CAST(:starts AS timestamptz[])))
+    ORDER BY run_name, restart, window_start, seconds_ms, final""")
+_APPEND = insert_rows("centre_usage", ("run_name", "restart", "window_start", "seconds_ms", "cards", "card_seconds_ms", "final", "recorded_at"))
+_AFTER = select(*_USAGE).where(UsageRow.seq > bindparam("cursor")).order_by(UsageRow.seq).limit(bindparam("most"))
+_FINAL = select(UsageRow.run_name, UsageRow.restart).where(one_of(UsageRow.__table__.c.run_name, "names"), UsageRow.final)
 
 
-def totals(session: Session, windows: Iterable[Window]) -> dict[Window, Total]:
+def totals(session: Session, windows: Collection[Window]) -> dict[Window, Total]:
     """Read how far windows have come."""
-    scope = (UsageRow.run_name, UsageRow.restart, UsageRow.window_start)
-    rows = select(*scope, UsageRow.seconds_ms, UsageRow.cards, UsageRow.final).where(tuple_(*scope).in_(list(windows)))
-    rows = rows.order_by(*scope, UsageRow.seconds_ms, UsageRow.final)
-    return {(name, restart, start): Total(ms, cards, final) for name, restart, start, ms, cards, final in session.execute(rows)}
+    names, restarts, starts = zip(*windows, strict=True) if windows else ((), (), ())
+    rows = session.execute(_TOTALS, {"names": list(names), "restarts": list(restarts), "starts": list(starts)})
+    return {(name, restart, start.astimezone(UTC)): Total(ms, cards, final) for name, restart, start, ms, cards, final in rows}
 
 
 def append(session: Session, facts: Sequence[Fact]) -> None:
     """Append facts to the journal; the caller holds its lock."""
     now = clock.now()
     if facts:
-        session.execute(insert(UsageRow), [{**_columns(fact), "recorded_at": now} for fact in facts])
+        session.execute(_APPEND, {"rows": rows_json({**_columns(fact), "recorded_at": now} for fact in facts)})
         notify(session, CHANNEL)
 
 
 def after(session: Session, cursor: int, limit: int) -> list[Usage]:
     """Read the journal."""
-    return [_usage(row) for row in session.scalars(select(UsageRow).where(UsageRow.seq > cursor).order_by(UsageRow.seq).limit(limit))]
+    return [Usage(*row) for row in session.execute(_AFTER, {"cursor": cursor, "most": limit})]
 
 
 def of_run(session: Session, name: str) -> list[Usage]:
     """Read a run's lines of the journal."""
-    rows = select(UsageRow).where(UsageRow.run_name == name).order_by(UsageRow.restart, UsageRow.window_start, UsageRow.seq)
-    return [_usage(row) for row in session.scalars(rows)]
+    rows = select(*_USAGE).where(UsageRow.run_name == name).order_by(UsageRow.restart, UsageRow.window_start, UsageRow.seq)
+    return [Usage(*row) for row in session.execute(rows)]
 
 
 def final_restarts(session: Session, names: Sequence[str]) -> set[tuple[str, int]]:
     """Return which starts of these runs have their last record."""
-    rows = select(UsageRow.run_name, UsageRow.restart).where(UsageRow.run_name.in_(names), UsageRow.final)
-    return {(name, restart) for name, restart in session.execute(rows)}
+    return {(name, restart) for name, restart in session.execute(_FINAL, {"names": list(names)})}
 
 
 def keep_refused(session: Session, engine: str, refusals: Sequence[Refusal]) -> int:
@@ -93,7 +102,3 @@ def _columns(fact: Fact) -> dict[str, object]:
     total = fact.total
     sizes = {"seconds_ms": total.seconds_ms, "cards": total.cards, "card_seconds_ms": total.seconds_ms * total.cards, "final": total.final}
     return {"run_name": name, "restart": restart, "window_start": start, **sizes}
-
-
-def _usage(row: UsageRow) -> Usage:
-    return Usage(row.seq, row.run_name, row.restart, row.window_start, row.seconds_ms, row.cards, row.card_seconds_ms, row.final)
