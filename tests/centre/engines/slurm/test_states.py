@@ -60,7 +60,15 @@ def test_why_a_run_ended(state, result, cancelled, reason):
     assert found.detail.endswith(".") or result is not None
 
 
-@pytest.mark.parametrize("claimed", ["node_lost", "engine_fault", "preempted", "nonsense", None])
+@pytest.mark.parametrize("state", ["COMPLETED", "FAILED"])
+def test_who_saved_its_work_and_ended_in_its_grace_gave_way(state):
+    found = rules.outcome(state, 0, {"reason": "preempted", "exit_code": 0}, began=True, cancelled=False, cancel_detail="")
+    assert found.reason is EndReason.PREEMPTED
+    asked = rules.outcome(state, 0, {"reason": "preempted"}, began=True, cancelled=True, cancel_detail="")
+    assert asked.reason is EndReason.CANCELLED
+
+
+@pytest.mark.parametrize("claimed", ["node_lost", "engine_fault", "nonsense", None])
 def test_what_frees_from_the_bill_is_not_taken_from_files_that_the_tenant_could_write(claimed):
     found = rules.outcome("FAILED", 256, {"reason": claimed}, began=True, cancelled=False, cancel_detail="")
     assert found.reason is EndReason.CANCELLED

@@ -27,7 +27,8 @@ def submit(spec: RunSpec, *, user: str | None, group: int | None, placement: Pla
     line = ["sbatch", "--parsable", "--hold", f"--job-name={spec.name}", "--requeue", "--open-mode=append"]
     line += ["--output=/dev/null", "--input=/dev/null", "--chdir=/", "--export=ALL"]
     line += [f"--nodes={spec.nodes}", "--ntasks-per-node=1", f"--cpus-per-task={max(1, spec.cpus)}", f"--mem={spec.memory_mb}M"]
-    line += [f"--time={_minutes(spec)}", f"--nice={_nice(spec.priority)}"]
+    # The batch script hears of its preemption only by this. Before the time limit it comes too, but the runner has long kept the limit by then.
+    line += [f"--time={_minutes(spec)}", f"--nice={_nice(spec.priority)}", f"--signal=B:USR1@{min(max(spec.grace_s, 1), MARGIN_S)}"]
     if spec.slots and placement.gres != "":
         line.append(f"--gres={placement.gres or 'gpu'}:{spec.slots}")
     for option, value in (("partition", placement.partition), ("account", placement.account), ("qos", placement.qos)):

@@ -202,7 +202,10 @@ def outcome(state: str, exit_status: int, result: Mapping[str, Any] | None, *, b
         reason, detail = _FROM_SLURM[word]
         return Outcome(reason, detail, code, number)
     if result is not None:
-        return Outcome(EndReason.CANCELLED, "The cluster asked it to end.", code, number)
+        # Preempted work that ended in its grace: Slurm saw nothing but an end. It costs the run no try, and frees nobody from the bill.
+        gave_way = result.get("reason") == EndReason.PREEMPTED
+        reason, detail = _FROM_SLURM["PREEMPTED"] if gave_way else (EndReason.CANCELLED, "The cluster asked it to end.")
+        return Outcome(reason, detail, code, number)
     if word == "COMPLETED" and began:
         return Outcome(EndReason.COMPLETED, "Its result was lost; the cluster says that it ended well.", 0)
     return Outcome(EndReason.ENGINE_FAULT, _LOST if began else _NOT_LAUNCHED, *_exit(exit_status))
