@@ -1,6 +1,6 @@
 # Everything one does with this repository. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-slurm demo demo-land-cover run test test-all check bench kill-test migrate lock docs format clean
+.PHONY: help setup setup-slurm demo demo-land-cover demo-slurm run test test-all check bench kill-test migrate lock docs format clean
 
 PYTHON := $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -25,6 +25,9 @@ demo: $(STAMP) ## a tenant's first job on a centre on this machine, from sign-up
 demo-land-cover: $(STAMP) ## the same with satellite tiles: make demo-land-cover DATA=<folder>
 	@test -n "$(DATA)" || { echo "Say where the tiles are: make demo-land-cover DATA=<folder>"; exit 2; }
 	@$(BIN)/python demo/land_cover.py "$(DATA)" $(DEMO)
+
+demo-slurm: $(STAMP) ## the same on a real Slurm in a box (as root, after make setup-slurm)
+	@$(BIN)/python demo/slurm.py $(DEMO)
 
 run: $(STAMP) ## run a centre in ./.wutong until Ctrl-C
 	@WUTONG_HOME="$${WUTONG_HOME:-$(CURDIR)/.wutong}" $(BIN)/python -m wutong.app serve --stop-all

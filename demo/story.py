@@ -62,12 +62,12 @@ def options(text: str, *extra: tuple[str, dict]) -> argparse.Namespace:
 
 
 @contextmanager
-def opened(chosen: argparse.Namespace, *, slots: int) -> Iterator[Stage]:
-    """Bring a centre up, with an operator, a tenant and money; stop it at the end unless it is to be kept."""
+def opened(chosen: argparse.Namespace, *, slots: int, **settings: object) -> Iterator[Stage]:
+    """Bring a centre up; stop it at the end unless it is to be kept. `settings` become WUTONG_ variables."""
     home = chosen.home.absolute()
     folder = home / "people"
     folder.mkdir(parents=True, exist_ok=True)
-    centre = TrialCentre(home, slots=slots)
+    centre = TrialCentre(home, slots=slots, **settings)
     stage = Stage(centre, folder)
     stage.say(f"A public computing centre comes up on this machine, in {home}")
     print("$ wutong serve &", flush=True)
