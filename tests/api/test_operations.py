@@ -1,6 +1,7 @@
 """What operators see through the API: comparisons with a cluster's accounts, the history of machines."""
 
 from tests.centre.comparison.test_comparer import Keeper
+from tests.centre.conftest import add_npu_pool
 
 from wutong.centre.engines.operations import Accounted
 from wutong.kit import clock
@@ -29,9 +30,18 @@ def test_an_accounting_that_is_away_is_said_to_be(centre):
 
 
 def test_a_machine_tells_its_reason_and_its_history(centre):
+    with centre.context.database.session() as session:
+        add_npu_pool(session)
     body = {"state": "draining", "reason": "new fans"}
-    assert centre.ok("operator", "PUT", "/admin/pools/local/nodes/local/state", json=body)["reason"] == "new fans"
-    (node,) = centre.ok("operator", "GET", "/admin/nodes")["items"]
+    assert centre.ok("operator", "PUT", "/admin/pools/npu/nodes/n001/state", json=body)["reason"] == "new fans"
+    (node,) = [each for each in centre.ok("operator", "GET", "/admin/nodes")["items"] if each["name"] == "n001"]
     assert (node["state"], node["reason"]) == ("draining", "new fans")
-    (event,) = centre.ok("operator", "GET", "/admin/pools/local/nodes/local/history")["items"]
+    (event,) = centre.ok("operator", "GET", "/admin/pools/npu/nodes/n001/history")["items"]
     assert (event["state"], event["reason"], event["by"]) == ("draining", "new fans", "operator")
+
+
+def test_utilisation_is_told_by_slot(centre):
+    found = centre.ok("operator", "GET", "/admin/utilisation")["items"]
+    assert {(slot["key"], slot["card_ms"], slot["share"]) for slot in found} == {("local", 0, 0.0)}
+    status, error = centre.error("operator", "GET", "/admin/utilisation", params={"from": "2020-01-01", "to": "2021-01-01", "group": "node"})
+    assert (status, "at most 31 days" in error["message"]) == (422, True)

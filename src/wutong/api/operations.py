@@ -1,5 +1,6 @@
-"""What operators look at and do to keep the centre running: comparisons with the clusters' accounts, the history of machines."""
+"""What operators look at and do to keep the centre running: comparisons with the clusters' accounts, utilisation, the history of machines."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -8,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from wutong.api.auth import Asking, Router, Tx, needs
 from wutong.centre import service as centre
-from wutong.centre.rules import Comparison, NodeEvent
+from wutong.centre.rules import By, Comparison, Group, NodeEvent, Slot
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission, Principal
+from wutong.kit import clock
 from wutong.kit.paging import Page
 from wutong.sdk import operations as wire
 from wutong.sdk.wire import Listed
@@ -39,10 +41,29 @@ async def compare_day(asking: Asking, body: wire.ComparisonRequest) -> Listed[wi
     return await asking.ask(lambda tx, _: _told(tx, made), Permission.CENTRE_READ)
 
 
+@router.get("/utilisation", response_model=Listed[wire.Utilisation])
+def get_utilisation(
+    tx: Tx,
+    who: Reads,  # noqa: ARG001 - checked, not used
+    begin: Annotated[datetime | None, Query(alias="from", description="The first hour or day; a day before the last by default.")] = None,
+    end: Annotated[datetime | None, Query(alias="to", description="Where to end; now by default.")] = None,
+    by: By = By.HOUR,
+    group: Group = Group.POOL,
+) -> Page[Slot]:
+    """Tell how much of the centre's card time was in use, by hour or day, and by pool, machine or organisation. Times without a zone are UTC."""
+    last = _aware(end) or clock.now()
+    first = _aware(begin) or last - timedelta(days=1)
+    return Page(centre.utilisation(tx, first, last, by, group))
+
+
 @router.get("/pools/{pool}/nodes/{name}/history", response_model=Listed[wire.NodeEvent])
 def list_node_events(tx: Tx, who: Reads, pool: str, name: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Page[NodeEvent]:  # noqa: ARG001 - checked, not used
     """List what happened to a machine, the latest first: each state with its reason, and who said so."""
     return Page(centre.list_node_events(tx, pool, name, limit=limit))
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _told(tx: Session, found: list[Comparison]) -> Listed[wire.Comparison]:

@@ -13,6 +13,7 @@ from wutong.centre.meter import Meter
 from wutong.centre.reconciler import Reconciler
 from wutong.centre.registry import Engines
 from wutong.centre.service import seed_local
+from wutong.centre.utilisation.tally import Tally
 from wutong.centre.watcher import make_watchers
 from wutong.compute.billing.ladder import Ladder
 from wutong.compute.billing.settler import Settler
@@ -80,6 +81,7 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0, gather_s=0.1),
         Loop("centre.inventory", Inventory(database, engines).step, ("centre_nodes",), rest_s=15.0),
         Loop("centre.comparer", Comparer(database, engines).step, rest_s=60.0),
+        Loop("centre.tally", Tally(database).step, ("centre_usage",), rest_s=60.0, gather_s=2.0),
         Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0, gather_s=0.25),
         *(Loop(watcher.name, watcher.step, rest_s=1.0, gather_s=0.1) for watcher in make_watchers(database, engines)),
         Loop("compute.tracker", Tracker(database).step, ("centre_run_events", "compute_jobs"), rest_s=5.0, gather_s=0.1),

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from wutong import __version__
 from wutong.app.build import Centre
+from wutong.app.gauges import OperationMetrics
 from wutong.app.health import Health, check_health, free_bytes
 from wutong.centre import service as centre
 from wutong.compute.billing import service as billing
@@ -85,6 +86,7 @@ def add_endpoints(application: FastAPI, served: Centre) -> None:
     pulse = Pulse(served)
     registry = CollectorRegistry()
     registry.register(HealthMetrics(served, pulse))
+    registry.register(OperationMetrics(served.database))
 
     def get_health() -> JSONResponse:
         health = pulse.now()

@@ -23,17 +23,21 @@ from wutong.centre.engines.protocol import EndReason, Launch, LogChunk, Mount, R
 from wutong.centre.runs.decisions import Policy
 from wutong.centre.runs.rules import NoSuchRun, NotIsolated, Run, RunEvent, RunNameTaken, RunNotEnded, RunPhase, StopWhy
 from wutong.centre.usage.rules import MeterCheck, Usage
+from wutong.centre.utilisation.rules import By, Group, Load, Slot
 
 __all__ = [
     "Accelerator",
+    "By",
     "Capacity",
     "Comparison",
     "Device",
     "Difference",
     "EndReason",
     "Flavour",
+    "Group",
     "Impossible",
     "Launch",
+    "Load",
     "LogChunk",
     "MeterCheck",
     "Mount",
@@ -57,6 +61,7 @@ __all__ = [
     "RunPhase",
     "RunSpec",
     "Service",
+    "Slot",
     "StopWhy",
     "Usage",
     "rank_count",

@@ -39,6 +39,7 @@ from wutong.centre.runs.service import (
     run_events_after,
 )
 from wutong.centre.usage.service import check_meter, list_run_usage, usage_after, usage_totals
+from wutong.centre.utilisation.service import load, utilisation
 
 
 def capacity(session: Session) -> Capacity:
@@ -84,6 +85,7 @@ __all__ = [
     "list_run_events",
     "list_run_usage",
     "list_runs",
+    "load",
     "look_at_queue",
     "lost_contact",
     "read_log",
@@ -97,4 +99,5 @@ __all__ = [
     "set_pool_state",
     "usage_after",
     "usage_totals",
+    "utilisation",
 ]

@@ -1,4 +1,4 @@
-"""`wutong admin reconcile` and `machine`: what operators look at to keep the centre running."""
+"""`wutong admin reconcile`, `machine` and `utilisation`: what operators look at to keep the centre running."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,12 +8,16 @@ import typer
 from wutong.cli import show
 from wutong.cli.common import Json, client
 from wutong.sdk import admin, operations
+from wutong.sdk.operations import ByName, GroupName
+
+BAR = 30
 
 
 def add(app: typer.Typer) -> None:
     """Put these commands below `wutong admin`."""
     app.command()(reconcile)
     app.command()(machine)
+    app.command()(utilisation)
 
 
 def reconcile(
@@ -61,3 +65,35 @@ def machine(
     show.facts([("machine", f"{found.pool}/{found.name}"), ("state", found.state), ("reason", found.reason), ("size", size)])
     rows = [(event.at, event.state, event.reason, event.by) for event in events]
     show.table(("WHEN", "STATE", "REASON", "?BY"), rows, empty="Nothing has happened to it yet.")
+
+
+def utilisation(
+    group: Annotated[GroupName, typer.Argument(help="What the figures are for.")] = "pool",
+    by: Annotated[ByName, typer.Option(help="How long each slot is; days are those of Asia/Shanghai.")] = "hour",
+    begin: Annotated[datetime | None, typer.Option("--from", help="From when; a day ago by default.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", help="Until when; now by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how much of the centre's card time was in use. For tenants the share is of the whole centre."""
+    first, last = (moment.astimezone() if moment else None for moment in (begin, end))
+    with client() as centre:
+        found = operations.list_utilisation(centre, begin=first, end=last, by=by, group=group)
+    rows = [(u.at, u.key, hours(u.card_ms), hours(u.capacity_card_ms), percent(u.share), bar(u.share)) for u in found]
+    columns = ("FROM", group.upper(), ">CARD-HOURS", "?>OF", ">SHARE", "?")
+    show.listing(found, columns, rows, empty="Nothing has been used in that time.", as_json=as_json)
+
+
+def hours(card_ms: int) -> str:
+    """Write card time in hours."""
+    return f"{card_ms / 3_600_000:,.1f}"
+
+
+def percent(share: float | None) -> str:
+    """Write a share, `-` where there was nothing to share."""
+    return "-" if share is None else f"{share * 100:.1f} %"
+
+
+def bar(share: float | None) -> str:
+    """Draw a share as a bar."""
+    full, rest = divmod(round(min(share or 0.0, 1.0) * BAR * 8), 8)
+    return "█" * full + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]

@@ -1,7 +1,7 @@
 """Operations on the wire, and the calls for them: comparisons with the clusters' own accounts, the history of machines."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from pydantic import Field
@@ -10,6 +10,10 @@ from wutong.sdk.wire import Listed, Received, Sent
 
 if TYPE_CHECKING:
     from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
+
+
+ByName = Literal["hour", "day"]
+GroupName = Literal["pool", "node", "tenant"]
 
 
 class Difference(Received):
@@ -54,6 +58,16 @@ class NodeEvent(Received):
     by: str
 
 
+class Utilisation(Received):
+    """Card time that a pool, a machine (`pool/machine`) or an organisation used, and what there was: for the last, of the whole centre."""
+
+    at: datetime
+    key: str
+    card_ms: int
+    capacity_card_ms: int
+    share: float | None
+
+
 def list_comparisons(client: "Client", *, days: int = 7) -> list[Comparison]:
     """Read how each of the last days compared with the clusters' accounts."""
     return client.get("/api/v1/admin/comparisons", Listed[Comparison], days=days).items
@@ -62,6 +76,14 @@ def list_comparisons(client: "Client", *, days: int = 7) -> list[Comparison]:
 def compare_day(client: "Client", day: date | None = None) -> list[Comparison]:
     """Compare a day with the clusters' accounts now."""
     return client.post("/api/v1/admin/comparisons", ComparisonRequest(day=day), Listed[Comparison]).items
+
+
+def list_utilisation(
+    client: "Client", *, begin: datetime | None = None, end: datetime | None = None, by: ByName = "hour", group: GroupName = "pool"
+) -> list[Utilisation]:
+    """Read how much of the card time was in use; of the last day when no moments are given."""
+    span = {"from": begin.isoformat() if begin else None, "to": end.isoformat() if end else None}
+    return client.get("/api/v1/admin/utilisation", Listed[Utilisation], by=by, group=group, **span).items
 
 
 def list_node_events(client: "Client", pool: str, name: str, *, limit: int = 100) -> list[NodeEvent]:

@@ -64,6 +64,7 @@ ROUTES = {
     "PUT /api/v1/admin/pools/{pool}/nodes/{name}/state": staff_only(make=lambda door: {"pool": "local", "name": "local", "json": {"state": "up"}}),
     "GET /api/v1/admin/pools/{pool}/nodes/{name}/history": staff_only(make=lambda door: {"pool": "local", "name": "local"}),
     "GET /api/v1/admin/comparisons": staff_only(),
+    "GET /api/v1/admin/utilisation": staff_only(),
     "POST /api/v1/admin/comparisons": staff_only(operator=404, make=lambda door: {"json": {}}),
     "PUT /api/v1/admin/flavours/{name}/enabled": staff_only(make=lambda door: {"name": "cpu.1", "json": {"enabled": True}}),
     "GET /api/v1/admin/capacity": staff_only(),

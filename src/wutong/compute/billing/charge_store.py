@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from wutong.centre.rules import Usage
 from wutong.compute.billing.rules import BillItem, Charge, ChargeKind, Unrated
-from wutong.compute.billing.tables import BilledJobRow, ChargeRow, UnratedRow
+from wutong.compute.billing.tables import BilledJobRow, ChargeRow, RunEndRow, UnratedRow
 from wutong.kit import clock
 
 RETRY_FIRST = timedelta(seconds=5)
@@ -82,6 +82,14 @@ def count_unrated(session: Session) -> dict[Unrated, int]:
     """Count what waits, by reason."""
     rows = session.execute(select(UnratedRow.reason, func.count()).group_by(UnratedRow.reason))
     return {Unrated(reason): count for reason, count in rows}
+
+
+def charge_lags(session: Session, since: datetime, limit: int = 500) -> list[float]:
+    """Return for runs that ended since a moment, as far as the latest charges tell of them, how many seconds after its end each was last charged."""
+    latest = select(ChargeRow.run_name, ChargeRow.at).where(ChargeRow.kind == ChargeKind.USAGE.value).order_by(ChargeRow.seq.desc()).limit(limit)
+    last = latest.subquery()
+    rows = select(func.max(last.c.at), RunEndRow.at).join(RunEndRow, RunEndRow.run_name == last.c.run_name).where(RunEndRow.at >= since)
+    return [max(0.0, (charged - ended).total_seconds()) for charged, ended in session.execute(rows.group_by(last.c.run_name, RunEndRow.at))]
 
 
 def unreversed(session: Session, run_name: str, limit: int) -> list[Charge]:

@@ -1,7 +1,8 @@
 """What jobs and doors may ask of billing: holds at submission, the life of attempts, estimates, what a job cost, and the bill."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from statistics import median
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,7 @@ from wutong.kit.paging import Page, PageRequest, cut
 from wutong.ledger import service as ledger
 
 CHANNEL = "compute_billing"
+LAG_WATCHED = timedelta(minutes=5)
 
 __all__ = [
     "CHANNEL",
@@ -30,6 +32,7 @@ __all__ = [
     "bill",
     "bill_lines",
     "bill_rows",
+    "charge_lag",
     "close_job",
     "close_jobs",
     "count_unrated",
@@ -127,6 +130,12 @@ def funds_changed(session: Session, tenant_id: str) -> None:
 def count_unrated(session: Session) -> dict[Unrated, int]:
     """Count the usage records that wait to be rated, by reason: anything here wants a person to look."""
     return charge_store.count_unrated(session)
+
+
+def charge_lag(session: Session) -> dict[str, float]:
+    """Return the median and the worst time in seconds from a run's end to its last charge, of the last minutes; nothing when none ended."""
+    lags = charge_store.charge_lags(session, clock.now() - LAG_WATCHED)
+    return {"median": median(lags), "worst": max(lags)} if lags else {}
 
 
 def rated_card_ms(session: Session) -> int:

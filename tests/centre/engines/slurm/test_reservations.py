@@ -2,8 +2,9 @@
 
 import pytest
 
+from wutong.centre.engines import hostlist
 from wutong.centre.engines.operations import Reserved
-from wutong.centre.engines.slurm import hostlist, reservations
+from wutong.centre.engines.slurm import reservations
 
 PRINTED = (
     "ReservationName=c-maint-1 StartTime=1764583200 EndTime=1764590400 Duration=02:00:00 Nodes=boxn1 NodeCnt=1 CoreCnt=32 Features=(null) "

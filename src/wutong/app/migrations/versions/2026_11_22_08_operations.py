@@ -1,4 +1,4 @@
-"""Tables of operations: comparisons with the clusters' accounts, what operators want of nodes."""
+"""Tables of operations: comparisons with the clusters' accounts, what operators want of nodes, utilisation by the hour."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.create_index("ix_centre_run_ended", "centre_run", ["engine", "ended_at"], postgresql_where=sa.text("phase = 'ended'"))
     _create_comparison()
     _create_node_order()
+    _create_utilisation()
     for table in JOURNALS:
         op.execute(f"CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION centre_refuse_change()")
         op.execute(f"CREATE TRIGGER keep_all BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION centre_refuse_change()")
@@ -24,7 +25,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo."""
-    for table in ("centre_node_order", "centre_difference", "centre_comparison"):
+    for table in ("centre_capacity", "centre_utilisation", "centre_node_order", "centre_difference", "centre_comparison"):
         op.drop_table(table)
     op.drop_index("ix_centre_run_ended", "centre_run")
 
@@ -65,3 +66,16 @@ def _create_node_order() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_centre_node_order"),
     )
     op.create_index("ix_centre_node_order_open", "centre_node_order", ["engine", "id"], postgresql_where=sa.text("done_at IS NULL"))
+
+
+def _create_utilisation() -> None:
+    for table, names in (("utilisation", ("pool", "node", "tenant")), ("capacity", ("pool", "node"))):
+        check = [sa.CheckConstraint("card_ms >= 0", name="ck_centre_utilisation_card_ms")] if table == "utilisation" else []
+        op.create_table(
+            f"centre_{table}",
+            sa.Column("hour", MOMENT, nullable=False),
+            *[sa.Column(name, sa.String(), nullable=False) for name in names],
+            sa.Column("card_ms", sa.BigInteger(), nullable=False),
+            *check,
+            sa.PrimaryKeyConstraint("hour", *names, name=f"pk_centre_{table}"),
+        )

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from wutong.centre.engines import hostlist
 from wutong.centre.engines.operations import Reserved
-from wutong.centre.engines.slurm import hostlist
 
 SHOW = ("scontrol", "-o", "show", "reservation")
 _NONE = "No reservations in the system"

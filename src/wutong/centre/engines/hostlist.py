@@ -1,4 +1,4 @@
-"""Reads and counts Slurm's lists of nodes, such as `box[001-003,007],head`. Pure."""
+"""Reads lists of nodes as clusters write them, such as `box[001-003,007],head`. Pure."""
 
 import re
 from collections.abc import Iterator
