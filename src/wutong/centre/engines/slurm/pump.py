@@ -22,7 +22,7 @@ from wutong.centre.engines.slurm.tenants.identities import Identity
 from wutong.centre.engines.slurm.transport import Said, Transport, is_root
 from wutong.kit.errors import Problem
 
-_BATCH = 16
+_BATCH = 32
 _IDS = 100
 _TELL_AGAIN_MS = 5000
 _HARD_MS = 10_000
@@ -56,41 +56,33 @@ class Pump:
 
     def step(self) -> Unknown | None:
         """Do one round; Unknown as soon as the cluster does not answer."""
-        return self.cancel() or self.send() or self.release()
+        return self.cancel() or self.send()
 
     # Submissions
 
     def send(self) -> Unknown | None:
-        """Submit a batch of held jobs, and write their ids down."""
+        """Submit a batch of held jobs and write their ids down; meanwhile, release the jobs that were written down before."""
         with self._guard():
+            held = [live for live in self._runs.lives.at("held") if live.job is not None and live.cancel_ms is None][:_IDS]
             ready = [(live, line) for live in self._next() if (line := self._prepare(live)) is not None]
             for live, _line in ready:
                 self._runs.set_stage(live, "sent", sent_ms=self._runs.now_ms())
-        answers = list(self._transport.ask_many([line for _live, line in ready], at_once=self._config.at_once))
-        unknown: Unknown | None = None
+        # It takes the controller as long to release a job as to take one in, so both go on at a time.
+        releases = [commands.release(live.job or "" for live in held)] if held else []
+        answers = list(self._transport.ask_many([*releases, *(line for _live, line in ready)], at_once=self._config.at_once + len(releases)))
         with self._guard():
-            for (live, _line), said in zip(ready, answers, strict=True):
-                if isinstance(said, Unknown):
-                    unknown = said
-                elif self._runs.lives.find(live.name) is live:
+            for (live, _line), said in zip(ready, answers[len(releases) :], strict=True):
+                if isinstance(said, Said) and self._runs.lives.find(live.name) is live:
                     self._sent(live, said)
-        return unknown
+            if releases and isinstance(answers[0], Said) and answers[0].code == 0:
+                self._released(held)
+        return next((said for said in answers if isinstance(said, Unknown)), None)
 
-    def release(self) -> Unknown | None:
-        """Release the jobs that are written down."""
-        with self._guard():
-            held = [live for live in self._runs.lives.at("held") if live.job is not None and live.cancel_ms is None][:_IDS]
-        if not held:
-            return None
-        said = self._transport.ask(commands.release(live.job or "" for live in held))
-        if isinstance(said, Unknown):
-            return said
-        with self._guard():
-            for live in held:
-                if said.code == 0 and live.stage == "held":
-                    self._runs.set_stage(live, "out")
+    def _released(self, held: Iterable[Live]) -> None:
         # Where one of many could not be released the next look shows which of them still are held.
-        return None
+        for live in held:
+            if live.stage == "held":
+                self._runs.set_stage(live, "out")
 
     def give_up_waiting(self, looked_ms: int, patience_ms: int) -> None:
         """Send once more what was sent without a clear answer and was not there in a look that began long enough after it."""
