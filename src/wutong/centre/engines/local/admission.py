@@ -12,6 +12,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIGNALS = frozenset(name for name in signal.Signals.__members__ if name not in {"SIGKILL", "SIGSTOP"})
 
+_MOST_PROCESSES = 64
+_MOST_RESTARTS = 20
+
 
 def need_of(spec: RunSpec) -> Need:
     """Return what a run takes of the machine."""
@@ -44,6 +47,8 @@ def malformed(spec: RunSpec) -> str | None:
     """Say what is wrong with a run's numbers and words wherever it is to run, or nothing."""
     if min(spec.slots, spec.cpus, spec.memory_mb - 1, spec.time_limit_s - 1, spec.grace_s, spec.log_limit_bytes, spec.disk_limit_mb - 1) < 0:
         return "Resources and limits must be positive numbers."
+    if not 1 <= spec.processes <= _MOST_PROCESSES or not 0 <= spec.rank_restarts <= _MOST_RESTARTS:
+        return f"A node takes 1 to {_MOST_PROCESSES} processes of a run, which may begin again {_MOST_RESTARTS} times at most."
     return _odd_words(spec)
 
 

@@ -1,18 +1,24 @@
 """What a job is started with: its environment with its secrets, and its command inside or outside a sandbox. Runs in the keeper."""
 
+from __future__ import annotations
+
 import ctypes
 import re
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wutong.centre.engines.local import sandbox as sandboxes
 from wutong.centre.engines.local import spawn as spawning
 from wutong.centre.engines.local.folders import RunFolder
 from wutong.centre.engines.local.sandbox import Command, Sandbox
 from wutong.centre.engines.local.spawn import CannotStart, Start
-from wutong.centre.engines.protocol import RunSpec
+from wutong.centre.engines.protocol import Launch, RunSpec
+
+if TYPE_CHECKING:
+    from wutong.centre.engines.local.team import Team
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
@@ -53,7 +59,7 @@ def environment(ticket: Ticket) -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        **{f"{library}_NUM_THREADS": str(max(1, spec.cpus)) for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
+        **{f"{library}_NUM_THREADS": str(_threads(spec)) for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
     }
     given = {
         key: _translate(value, spec, inside=inside) for key, value in {**spec.environment, **unseal(spec.sealed_environment, ticket.key_file)}.items()
@@ -92,10 +98,12 @@ def unconfined(ticket: Ticket) -> Command:
     return Command(tuple(_translate(part, ticket.spec, inside=False) for part in ticket.spec.argv))
 
 
-def spawn(ticket: Ticket, output: int) -> int:
+def spawn(ticket: Ticket, output: int, team: Team | None = None) -> int:
     """Fork the job's process with its output on a descriptor, and return its id once it runs; raise `CannotStart` where it does not."""
+    command, variables = ticket.spec.argv[0], environment(ticket)
+    if team is not None:
+        ticket, variables = team.starts(ticket), {**variables, **team.variables}
     spec = ticket.spec
-    variables = environment(ticket)
     if ticket.sandbox.kind != "none":
         line = sandboxes.command(ticket.sandbox, spec, ticket.folder, variables, ticket.identity)
         folder: Path | str = "/"
@@ -103,13 +111,17 @@ def spawn(ticket: Ticket, output: int) -> int:
     else:
         line = unconfined(ticket)
         folder = ticket.folder.work
-    start = Start(line.argv, variables, command=spec.argv[0], folder=folder, disk_limit_mb=spec.disk_limit_mb, inputs=line.inputs)
+    start = Start(line.argv, variables, command=command, folder=folder, disk_limit_mb=spec.disk_limit_mb, inputs=line.inputs)
     return spawning.spawn(start, output, bind_to_parent=None if ticket.sandbox.kind == "bubblewrap" else die_with_parent)
 
 
 def die_with_parent() -> None:
     """Have this process killed when the one that forked it ends."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _threads(spec: RunSpec) -> int:
+    return max(1, spec.cpus // (spec.processes if spec.launch is Launch.RANK else 1))
 
 
 def _translate(text: str, spec: RunSpec, *, inside: bool) -> str:

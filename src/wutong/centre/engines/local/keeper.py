@@ -23,6 +23,7 @@ from wutong.centre.engines.local.limits import Limits
 from wutong.centre.engines.local.logs import LogWriter
 from wutong.centre.engines.local.moments import monotonic_ms, now_ms
 from wutong.centre.engines.local.spawn import CannotStart
+from wutong.centre.engines.local.team import team_of
 from wutong.centre.engines.local.watch import Watch
 
 
@@ -103,6 +104,7 @@ class Keeper(Watch):
         self.report = report
         self.started_ms: int | None = None
         self.orders = b""
+        self.restarts_left = spec.rank_restarts
         self.limits = self._limits(monotonic_ms())
 
     def run(self) -> None:
@@ -125,8 +127,7 @@ class Keeper(Watch):
             self._finish(*verdict.unprepared(error))
         else:
             if self.pid:
-                self.watch()
-                self.clear()
+                self.see_through(self._start)
             self._finish(*self.verdict())
 
     def take_orders(self) -> list[str]:
@@ -175,19 +176,32 @@ class Keeper(Watch):
     def _start(self) -> None:
         self.output, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(writing, True)
-        self.started_ms, self.started_mono = now_ms(), monotonic_ms()
-        # Before the job exists: without this file it certainly never began, and may be started again.
-        folders.write_json(self.folder.facts(self.ticket.restart), {"started_ms": self.started_ms, "started_mono": self.started_mono})
-        self.limits = self._limits(self.started_mono)
+        first = self.started_ms is None
+        if self.started_ms is None:
+            self.started_ms, self.started_mono = now_ms(), monotonic_ms()
+            # Before the job exists: without this file it certainly never began, and may be started again.
+            folders.write_json(self.folder.facts(self.ticket.restart), {"started_ms": self.started_ms, "started_mono": self.started_mono})
+            self.limits = self._limits(self.started_mono)
         try:
-            self.pid = job.spawn(self.ticket, writing)
+            self.pid = self._spawn(writing)
         except (CannotStart, OSError):
-            self.started_ms = None
+            if first:
+                self.started_ms = None
             raise
         finally:
             os.close(writing)
         with contextlib.suppress(OSError):
             os.write(self.report, b"started\n")
+
+    def _spawn(self, writing: int) -> int:
+        team = team_of(self.ticket, self.log)
+        self.fan = team.fan if team is not None else None
+        try:
+            return job.spawn(self.ticket, writing, team)
+        finally:
+            if self.fan is not None:
+                self.fan.on_failure = self.rank_failed
+                self.fan.started()
 
     def _limits(self, since_mono: int) -> Limits:
         own = (self.folder.work, self.folder.outputs, self.folder.checkpoint, self.folder.scratch)
@@ -195,7 +209,7 @@ class Keeper(Watch):
 
     def _finish(self, reason: str, detail: str) -> None:
         """Write the result, again and again until it is on disk: until then the run has not ended."""
-        note = self.log.close() if hasattr(self, "log") else ""
+        note = " ".join(filter(None, (self.log.close() if hasattr(self, "log") else "", self.fan.close() if self.fan is not None else "")))
         end = self.exit()
         ran = self.started_ms is not None
         result = {

@@ -51,7 +51,7 @@ def unprepared(error: OSError) -> tuple[str, str]:
 
 def _never_ran(command: str, code: int | None, said: str) -> str | None:
     """Tell from the only line of a log whether the sandbox could not start the command. A job that says the same wins nothing by it."""
-    if "\n" in said or not said.startswith(("setpriv: ", "bwrap: ", "/usr/bin/env: ")):
+    if "\n" in said or not said.startswith(("setpriv: ", "bwrap: ", "/usr/bin/env: ", "exec: ")):
         return None
     if code in {126, 127} or said.startswith("bwrap: execvp "):
         return f"The command {command!r} was not found in the run's environment, or may not be executed."

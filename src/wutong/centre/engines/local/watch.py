@@ -14,11 +14,14 @@ import time
 from wutong.centre.engines.local import processes, verdict
 from wutong.centre.engines.local.moments import monotonic_ms
 from wutong.centre.engines.local.processes import KILL
+from wutong.centre.engines.local.spawn import CannotStart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import resource
+    from collections.abc import Callable
 
+    from wutong.centre.engines.local.fan import End, Fan
     from wutong.centre.engines.local.limits import Limits
     from wutong.centre.engines.local.logs import LogWriter
     from wutong.centre.engines.local.verdict import Exit
@@ -28,7 +31,10 @@ _DRAIN_MS = 5000
 
 
 class Watch:
-    """The life of one job. `control` is a descriptor that becomes readable when there are orders; -1 stands for none."""
+    """The life of one job. `control` is a descriptor that becomes readable when there are orders; -1 stands for none.
+
+    With a `fan` the job is several ranks under one starter; one that fails takes the others along.
+    """
 
     log: LogWriter
     limits: Limits
@@ -42,6 +48,8 @@ class Watch:
         self.confined = confined
         self.control = -1
         self.output = -1
+        self.fan: Fan | None = None
+        self.restarts_left = 0
         self.pid = 0
         self.status: int | None = None
         self.cpu_s = 0.0
@@ -61,6 +69,17 @@ class Watch:
     def show_life(self) -> None:
         """Leave a sign that the job still ran now; called about once a second."""
 
+    def take_output(self, data: bytes) -> None:
+        """Take what the job's first process wrote."""
+        self.log.write(data)
+
+    def rank_failed(self, end: End) -> None:
+        """End the other ranks, unless all are being stopped: the job may have been signalled before we were told."""
+        del end
+        self.read_orders()
+        if self.stopping is None:
+            self.kill_all()
+
     def obey(self, order: str) -> None:
         """Carry out one order; what is not understood is left."""
         verb, _, argument = order.partition(" ")
@@ -71,19 +90,44 @@ class Watch:
         elif verb == "signal" and self.pid and (number := processes.signal_number(argument)):
             self.send(number, once=False)
 
+    def settle(self) -> None:
+        """Learn what is still to be learnt when everything has ended: Slurm signals job and runner at once, and the job may have ended sooner."""
+        self.read_orders()
+
+    def has_failed(self) -> bool:
+        """Tell whether a rank failed."""
+        return bool(self.exit().code or self.exit().signal)
+
     # The watch
+
+    def see_through(self, start: Callable[[], object]) -> None:
+        """Watch what was started to its end, and start it again for as long as ranks fail that may begin again."""
+        while True:
+            self.watch()
+            self.clear()
+            self.settle()
+            if self.stopping is not None or not self.restarts_left or not self.has_failed():
+                return
+            self.restarts_left -= 1
+            self.log.write(f"\n[wutong] {self.verdict()[1]} All ranks begin again; {self.restarts_left} more restarts are left.\n".encode())
+            self._forget()
+            try:
+                start()
+            except CannotStart as problem:
+                self.stopping = (problem.reason, problem.sentence)
+                return
 
     def watch(self) -> None:
         """Watch until the job's first process has ended; nothing is collected yet."""
         poll = select.poll()
-        main = os.pidfd_open(self.pid)
-        for handle in (main, self.output, self.control):
+        main, sinks = os.pidfd_open(self.pid), self._sinks()
+        for handle in (main, self.control, *sinks):
             if handle >= 0:
                 poll.register(handle, select.POLLIN)
         while True:
             for handle, _event in poll.poll(self._patience()):
-                if handle == self.output and not self._take_output():
-                    poll.unregister(self.output)
+                if handle in sinks and not _take(handle, sinks[handle]):
+                    poll.unregister(handle)
                 elif handle == self.control:
                     self.read_orders()
                 elif handle == main:
@@ -109,25 +153,27 @@ class Watch:
     def send(self, number: int, *, once: bool) -> None:
         """Signal the run's processes.
 
-        A first process that would die of the signal, while another wants to handle it, is spared until that one is done: its death would end the run
-        before the other could save its work (`sh -c "python train.py; ..."`).
+        A first process (of each rank) that would die of the signal, while another wants to handle it, is spared until that one is done: its death would
+        end the run before the other could save its work (`sh -c "python train.py; ..."`).
         """
-        own = self._own()
-        if not own:
-            return
-        others = [pid for pid in own[1:] if not processes.is_zombie(pid)]
-        spared = not processes.catches(own[0], number) and any(processes.catches(pid, number) for pid in others)
-        chosen = [pid for pid in own if not (spared and pid == own[0]) and not (once and pid in self.signalled)]
-        if once:
-            self.signalled.update(chosen)
-        processes.send(chosen, number)
+        for own in self._groups():
+            others = [pid for pid in own[1:] if not processes.is_zombie(pid)]
+            spared = not processes.catches(own[0], number) and any(processes.catches(pid, number) for pid in others)
+            chosen = [pid for pid in own if not (spared and pid == own[0]) and not (once and pid in self.signalled)]
+            if once:
+                self.signalled.update(chosen)
+            processes.send(chosen, number)
+
+    def kill_all(self) -> None:
+        """Kill whatever runs."""
+        processes.send(self._all(), KILL)
 
     def clear(self) -> None:
         """Kill whatever is left until nothing is, however it hides (what loses its parent comes to us), and take what is still in the pipe."""
         patience = 0
         while True:
             patience += 1
-            processes.send(self._all(), KILL)
+            self.kill_all()
             try:
                 while (done := os.wait4(-1, os.WNOHANG))[0]:
                     if done[0] == self.pid:
@@ -139,21 +185,43 @@ class Watch:
         self._drain()
 
     def exit(self) -> Exit:
-        """Return how the first process ended."""
+        """Return how the first process ended, or the rank that failed first."""
+        if self.fan is not None and self.fan.failed is not None:
+            return self.fan.failed.exit
         return verdict.exit_of(self.status, confined=self.confined)
 
     def verdict(self) -> tuple[str, str]:
         """Return why the job ended (a value of `EndReason`), with a sentence."""
-        return self.stopping or verdict.judge(
-            self.exit(),
+        failed = self.fan.failed if self.fan is not None else None
+        if self.stopping is not None or failed is None:
+            return self.stopping or self.judge(self.exit(), self.log.beginning, confined=self.confined)
+        reason, sentence = self.judge_rank(failed)
+        return reason, f"Rank {failed.rank}: {sentence}"
+
+    def judge_rank(self, end: End) -> tuple[str, str]:
+        """Return why a rank ended, with a sentence."""
+        return self.judge(end.exit, end.log.beginning, confined=True)
+
+    def judge(self, end: Exit, beginning: bytes, *, confined: bool) -> tuple[str, str]:
+        """Return why a process that nobody stopped ended. `confined` tells whether its log's beginning may say that it never ran."""
+        return verdict.judge(
+            end,
             command=self.command,
             disk_limit_mb=self.disk_limit_mb,
-            confined=self.confined,
-            lasted_ms=self.ended_mono - self.started_mono,
-            beginning=self.log.beginning,
+            confined=confined,
+            lasted_ms=(self.ended_mono or monotonic_ms()) - self.started_mono,
+            beginning=beginning,
         )
 
     # Steps
+
+    def _forget(self) -> None:
+        """Be ready for another start."""
+        for handle in self._sinks():
+            os.close(handle)
+        if self.fan is not None:
+            self.fan.close()
+        self.status, self.fan, self.signalled = None, None, set()
 
     def _patience(self) -> int:
         now = monotonic_ms()
@@ -162,18 +230,13 @@ class Watch:
             due.append(self.kill_at)
         return max(1, min(due) - now)
 
-    def _take_output(self) -> bool:
-        try:
-            data = os.read(self.output, _READ)
-        except BlockingIOError:
-            return True
-        self.log.write(data)
-        return bool(data)
+    def _sinks(self) -> dict[int, Callable[[bytes], object]]:
+        return {self.output: self.take_output, **(self.fan.sinks if self.fan is not None else {})}
 
     def _check(self) -> None:
         now = monotonic_ms()
         if self.kill_at is not None and now >= self.kill_at:
-            processes.send(self._all(), KILL)
+            self.kill_all()
             self.kill_at = now + 1000
         if self.stopping is not None:
             self.send(self.checkpoint_signal, once=True)
@@ -196,6 +259,16 @@ class Watch:
         own = [pid for pid in below if pid not in helpers]
         return [] if own and processes.is_sandbox(own[0]) else own
 
+    def _groups(self) -> list[list[int]]:
+        """List the job's own processes, those of each rank apart; what starts the ranks is not the job's."""
+        own = self._own()
+        if self.fan is None or not own:
+            return [own] if own else []
+        ranks = [[first, *processes.tree(first)] for first in processes.children(own[0])]
+        known = {own[0], *(pid for rank in ranks for pid in rank)}
+        rest = [pid for pid in own if pid not in known]
+        return [*ranks, rest] if rest else ranks
+
     def _collect(self) -> None:
         """Collect orphans that ended; the first process is left for the pidfd to tell of."""
         for pid in processes.children(os.getpid()):
@@ -210,13 +283,18 @@ class Watch:
         self.peak_kb = max(self.peak_kb, used.ru_maxrss)
 
     def _drain(self) -> None:
-        """Take what is still in the pipe. It ends at once, for nobody is left who could write."""
+        """Take what is still in the pipes. They end at once, for nobody is left who could write."""
         until = monotonic_ms() + _DRAIN_MS
-        try:
-            while monotonic_ms() < until:
-                data = os.read(self.output, _READ)
-                if not data:
-                    return
-                self.log.write(data)
-        except BlockingIOError:
-            return
+        for handle, sink in self._sinks().items():
+            while handle >= 0 and monotonic_ms() < until and _take(handle, sink, wait=False):
+                pass
+
+
+def _take(handle: int, sink: Callable[[bytes], object], *, wait: bool = True) -> bool:
+    """Take what is in a pipe; tell whether more may come (without `wait`: is there now)."""
+    try:
+        data = os.read(handle, _READ)
+    except BlockingIOError:
+        return wait
+    sink(data)
+    return bool(data)

@@ -1,0 +1,52 @@
+"""The ranks of a run on this one machine: what they are told, how they are started, and a log for each. Runs in the keeper."""
+
+import os
+import sys
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+from wutong.centre.engines import ranks
+from wutong.centre.engines.local import fan as fans
+from wutong.centre.engines.local.fan import Fan
+from wutong.centre.engines.local.job import Ticket
+from wutong.centre.engines.local.logs import LogWriter
+from wutong.centre.engines.ranks import Layout
+
+_ALONE = "127.0.0.1"
+_HOSTFILE = "wutong-hosts"
+
+
+class Team:
+    """What a start of a run adds to its environment and its command. `fan` is None where one process is all there is."""
+
+    def __init__(self, ticket: Ticket, main: LogWriter) -> None:
+        spec, inside = ticket.spec, ticket.sandbox.kind != "none"
+        place = Path("/tmp") if inside else ticket.folder.scratch  # noqa: S108 - the job's own, on disk
+        port = ranks.free_port(zlib.crc32(spec.name.encode()))
+        layout = Layout(
+            [_ALONE], node=0, processes=spec.processes, launch=spec.launch.value, port=port, name=spec.name, hostfile=str(place / _HOSTFILE)
+        )
+        (ticket.folder.scratch / _HOSTFILE).write_text(ranks.hostfile(layout))
+        (ticket.folder.scratch / _HOSTFILE).chmod(0o644)
+        visible = {"WUTONG_VISIBLE_DEVICES": ",".join(map(str, ticket.devices))}
+        own = [ranks.own_variables(layout, local, visible) for local in range(layout.here)]
+        self.fan: Fan | None = None
+        self.variables = {**ranks.variables(layout), **own[0]}
+        if layout.here > 1:
+            limit = fans.log_limit(spec.log_limit_bytes, spec.ranks)
+            self.fan = Fan(0, own, main, logs=str(ticket.folder.logs(ticket.restart)), limit_bytes=limit)
+            self.variables = {**ranks.variables(layout), **self.fan.variables}
+
+    def starts(self, ticket: Ticket) -> Ticket:
+        """Return the ticket with what starts the ranks before their command."""
+        if self.fan is None:
+            return ticket
+        argv = (*fans.starter(os.path.realpath(sys.executable)), *ticket.spec.argv)
+        return replace(ticket, spec=replace(ticket.spec, argv=argv))
+
+
+def team_of(ticket: Ticket, main: LogWriter) -> Team | None:
+    """Return the team of a run, None for a plain one."""
+    spec = ticket.spec
+    return Team(ticket, main) if ranks.is_told(spec.launch.value, nodes=spec.nodes, processes=spec.processes) else None
