@@ -138,11 +138,14 @@ def one_of(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
     return column == any_(bindparam(name, type_=ARRAY(Text())))
 
 
-def insert_rows(table: str, columns: Sequence[str]) -> TextClause:
-    """Return a statement, made once, that writes any number of rows, in their order: its parameter `rows` is what `rows_json` makes of them."""
+def insert_rows(table: str, columns: Sequence[str], end: str = "") -> TextClause:
+    """Return a statement, made once, that writes any number of rows, in their order: its parameter `rows` is what `rows_json` makes of them.
+
+    `end` is what follows, such as "ON CONFLICT DO NOTHING".
+    """
     names = ", ".join(columns)
     rows = f"jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS jsonb))"
-    return text(f"INSERT INTO {table} ({names}) SELECT {names} FROM {rows}")  # noqa: S608 - names of our own tables and columns
+    return text(f"INSERT INTO {table} ({names}) SELECT {names} FROM {rows} {end}")  # noqa: S608 - names of our own tables and columns
 
 
 def rows_json(rows: Iterable[Mapping[str, object]]) -> str:

@@ -122,15 +122,15 @@ def test_stopped_for_money_is_failed_with_that_reason_and_not_tried_again(world,
 
 def test_one_bad_event_is_set_aside_and_the_others_go_on(world, owner, monkeypatch):
     bad, good = world.submit(owner), world.submit(owner)
-    apply = tracker._apply_one
+    apply = tracker._Batch.apply
 
-    def fail(session, event, attempt, job):
+    def fail(self, event, attempt, job):
         if attempt.job_id == bad.id:
             raise RuntimeError("cannot be applied")
-        return apply(session, event, attempt, job)
+        return apply(self, event, attempt, job)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tracker, "_apply_one", fail)
+        patch.setattr(tracker._Batch, "apply", fail)
         world.advance(1)
         world.advance(20)
     assert world.job(good).state is JobState.SUCCEEDED

@@ -81,6 +81,18 @@ class BilledJob:
 
 
 @dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How an attempt ended. `started` is False for a run that never began, so that no last usage is awaited; `restart` is the engine's last start."""
+
+    run_name: str
+    reason: str
+    our_fault: bool
+    at: datetime
+    started: bool = True
+    restart: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Meter:
     """What one attempt was charged so far. `amount_fen` is always the whole fen in `units`: rounding never drifts.
 

@@ -1,7 +1,7 @@
 """What jobs and doors may ask of billing: holds at submission, the life of attempts, estimates, what a job cost, and the bill."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from statistics import median
 
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from wutong.compute.billing.bills import bill, bill_lines, bill_rows
 from wutong.compute.billing.estimates import estimate
 from wutong.compute.billing.holds import let_go
 from wutong.compute.billing.ladder_rules import Notice
-from wutong.compute.billing.rules import JobMoney, Unrated
+from wutong.compute.billing.rules import JobMoney, RunEnd, Unrated
 from wutong.compute.billing.starts import hold_for_job, hold_for_jobs
 from wutong.compute.budgets import service as budgets
 from wutong.compute.budgets.rules import EVERYBODY
@@ -29,6 +29,7 @@ LAG_WATCHED = timedelta(minutes=5)
 __all__ = [
     "CHANNEL",
     "attempt_ended",
+    "attempts_ended",
     "bill",
     "bill_lines",
     "bill_rows",
@@ -54,24 +55,20 @@ def register_run(session: Session, *, run_name: str, job_id: str, attempt: int) 
         raise NotFound(kind="job", id=job_id)
 
 
-def attempt_ended(
-    session: Session,
-    run_name: str,
-    *,
-    reason: EndReason | None,
-    our_fault: bool,
-    started: bool = True,
-    restart: int = 0,
-    at: datetime | None = None,
-) -> None:
-    """Tell billing that an attempt ended. With `our_fault` all its charges are taken back and later usage of it is nobody's.
+def attempt_ended(session: Session, run_name: str, *, reason: EndReason | None, our_fault: bool) -> None:
+    """Tell billing that an attempt ended, as `attempts_ended` does."""
+    attempts_ended(session, [RunEnd(run_name, reason or EndReason.CANCELLED, our_fault=our_fault, at=clock.now())])
 
-    `started` is False for a run that never began, so that no last usage is awaited; `restart` is the last start the engine made. Only
-    writes a new row: it never waits for the settler.
+
+def attempts_ended(session: Session, ends: Sequence[RunEnd]) -> None:
+    """Tell billing that attempts ended.
+
+    Where it was our fault all charges of an attempt are taken back and later usage of it is nobody's. Only writes new rows: it never waits for the
+    settler.
     """
-    said = (reason or EndReason.CANCELLED).value
-    store.add_run_end(session, run_name=run_name, reason=said, our_fault=our_fault, started=started, restart=restart, at=at or clock.now())
-    notify(session, CHANNEL)
+    if ends:
+        store.add_run_ends(session, ends)
+        notify(session, CHANNEL)
 
 
 def close_job(session: Session, job_id: str, *, at_once: bool = False) -> None:

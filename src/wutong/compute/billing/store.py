@@ -2,17 +2,19 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from wutong.compute.billing.rules import BilledJob, JobMoney, Meter
+from wutong.compute.billing.rules import BilledJob, JobMoney, Meter, RunEnd
 from wutong.compute.billing.tables import BilledJobRow, BilledRunRow, JobCloseRow, RunEndRow, UnratedRow
 from wutong.kit import clock
-from wutong.kit.database import Moment
+from wutong.kit.database import Moment, insert_rows, rows_json
+
+_ADD_RUN_ENDS = insert_rows("compute_run_end", tuple(RunEnd.__dataclass_fields__), "ON CONFLICT DO NOTHING")
 
 
 @dataclass(slots=True)
@@ -58,10 +60,10 @@ def run_is_known(session: Session, run_name: str) -> bool:
     return session.scalar(select(BilledRunRow.run_name).where(BilledRunRow.run_name == run_name)) is not None
 
 
-def add_run_end(session: Session, *, run_name: str, reason: str, our_fault: bool, started: bool, restart: int, at: datetime) -> None:
-    """Write down that an attempt ended; the first word stays."""
-    row = {"run_name": run_name, "reason": reason, "our_fault": our_fault, "started": started, "restart": restart, "at": at}
-    session.execute(insert(RunEndRow).values(row).on_conflict_do_nothing())
+def add_run_ends(session: Session, ends: Sequence[RunEnd]) -> None:
+    """Write down that attempts ended; the first word about each stays."""
+    rows = [{name: getattr(end, name) for name in RunEnd.__dataclass_fields__} for end in ends]
+    session.execute(_ADD_RUN_ENDS, {"rows": rows_json(rows)})
 
 
 def add_close(session: Session, job_id: str) -> None:

@@ -71,9 +71,7 @@ class Collector:
         """End the jobs that left no files, in one transaction."""
         locked = store.lock_jobs(session, [job.id for job in jobs])
         same = [now for job in jobs if (now := locked[job.id]).state is JobState.FINISHING and now.attempt == job.attempt]
-        apart = moves.end_many(session, [(job, job.outcome or JobState.SUCCEEDED, job.reason or Cause.COMPLETED) for job in same])
-        for job in apart:
-            _end(session, job, {})
+        moves.end_many(session, [moves.End(job, *_outcome(job), job.detail) for job in same])
 
     def _finish_with_outputs(self, job: Job, folder: Path) -> None:
         metrics = read_metrics(folder)
@@ -163,8 +161,12 @@ def _has_files(folder: Path) -> bool:
 
 
 def _end(session: Session, job: Job, changes: Mapping[str, Any]) -> None:
-    outcome = job.outcome or JobState.SUCCEEDED
-    moves.end(session, job, outcome, cause=job.reason or Cause.COMPLETED, detail=job.detail, **changes)
+    outcome, cause = _outcome(job)
+    moves.end(session, job, outcome, cause=cause, detail=job.detail, **changes)
+
+
+def _outcome(job: Job) -> tuple[JobState, Cause]:
+    return job.outcome or JobState.SUCCEEDED, job.reason or Cause.COMPLETED
 
 
 def _lineage(session: Session, job: Job) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The one place that moves a job: checks the table of moves, guards the update, writes the history, and carries an end to all it concerns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,30 +13,74 @@ from wutong.hub import service as hub
 from wutong.kit import clock
 from wutong.kit.database import notify
 
-CHANNEL = "compute_jobs"
+WAITING = "compute_jobs"
+LEFT = "compute_jobs_left"
 ALIVE = ("waiting", "queued", "running", "finishing")
 
 
-def event(job: Job, what: str, *, at: datetime, detail: str = "", by: str = "system") -> dict[str, Any]:
-    """Make a line of history of a job as it stands."""
-    return {"job_id": job.id, "at": at, "what": what, "state": job.state, "attempt": job.attempt, "detail": detail[:2000], "by": by}
+class Moves:
+    """Moves of jobs gathered in one transaction, which has locked them or is alone with them, and written together."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._stood: dict[str, Job] = {}
+        self._stand: dict[str, Job] = {}
+        self._history: list[dict[str, Any]] = []
+
+    def move(self, job: Job, to: JobState, *, what: str, detail: str = "", by: str = "system", **changes: Any) -> Job:
+        """Move a job and return it as it will stand; raises `NotMovable` when the table forbids it."""
+        if to not in MOVES[job.state]:
+            raise NotMovable(id=job.id, state=job.state, to=to)
+        moved = replace(job, **{"state": to, "wait_reason": None, "detail": detail[:2000], **changes})
+        self._stood.setdefault(job.id, job)
+        self._stand[job.id] = moved
+        self.note(moved, what, detail=detail, by=by)
+        return moved
+
+    def note(self, job: Job, what: str, *, detail: str = "", by: str = "system") -> None:
+        """Add a line of history without a move."""
+        line = {"job_id": job.id, "at": clock.now(), "what": what, "state": job.state, "attempt": job.attempt, "detail": detail[:2000], "by": by}
+        self._history.append(line)
+
+    def write(self) -> None:
+        """Write all in one statement; raises `NotMovable` when a job no longer stands where we saw it."""
+        if not self._history:
+            return
+        written = store.write_moves(self._session, [(self._stood[job_id], job) for job_id, job in self._stand.items()], self._history)
+        gone = next((job for job_id, job in self._stand.items() if job_id not in written), None)
+        if gone is not None:
+            raise NotMovable(id=gone.id, state=f"no longer {self._stood[gone.id].state}", to=gone.state)
+        states = {job.state for job in self._stand.values()}
+        if JobState.WAITING in states:
+            notify(self._session, WAITING)
+        if states & {JobState.FINISHING, *ENDED}:
+            notify(self._session, LEFT)
+        self._stood, self._stand, self._history = {}, {}, []
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a job is to end."""
+
+    job: Job
+    to: JobState
+    cause: Cause
+    detail: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def note(session: Session, job: Job, what: str, *, detail: str = "", by: str = "system") -> None:
     """Write a line of history without a move."""
-    store.add_events(session, [event(job, what, at=clock.now(), detail=detail, by=by)])
+    moves = Moves(session)
+    moves.note(job, what, detail=detail, by=by)
+    moves.write()
 
 
 def move(session: Session, job: Job, to: JobState, *, what: str, detail: str = "", by: str = "system", **changes: Any) -> Job:
     """Move a job that still stands where `job` says; raises `NotMovable` when the table forbids it or somebody else was quicker."""
-    if to not in MOVES[job.state]:
-        raise NotMovable(id=job.id, state=job.state, to=to)
-    values: dict[str, Any] = {"state": to, "wait_reason": None, "detail": detail[:2000], **changes}
-    if not store.update_job(session, job, values):
-        raise NotMovable(id=job.id, state=f"no longer {job.state}", to=to)
-    moved = replace(job, **values)
-    note(session, moved, what, detail=detail, by=by)
-    notify(session, CHANNEL)
+    moves = Moves(session)
+    moved = moves.move(job, to, what=what, detail=detail, by=by, **changes)
+    moves.write()
     return moved
 
 
@@ -76,25 +119,28 @@ def end(
     return ended
 
 
-def end_many(session: Session, ends: Sequence[tuple[Job, JobState, Cause]]) -> list[Job]:
-    """Bring locked jobs to their ends together, as `end` would, where that concerns nothing but themselves; returns the others, left alone."""
-    waited_for = store.waited_for(session, [job.id for job, _, _ in ends])
-    alone = [(job, to, cause) for job, to, cause in ends if not (job.inputs or job.parent_id or job.array_size or job.id in waited_for)]
-    now = clock.now()
-    ended: list[tuple[Job, dict[str, Any]]] = []
-    for job, to, cause in alone:
-        if to not in MOVES[job.state]:
-            raise NotMovable(id=job.id, state=job.state, to=to)
-        values: dict[str, Any] = {"state": to, "wait_reason": None, "detail": job.detail, "reason": cause, "ended_at": now, "outcome": None}
-        ended.append((job, values))
-    if ended:
-        if store.update_jobs(session, ended) != len(ended):
-            raise NotMovable(id=ended[0][0].id, state="no longer as it was", to=ended[0][1]["state"])
-        store.add_events(session, [event(replace(job, **values), values["state"], at=now, detail=job.detail) for job, values in ended])
-        billing.close_jobs(session, [job.id for job, _ in ended])
-        notify(session, CHANNEL)
-    done = {job.id for job, _ in ended}
-    return [job for job, _, _ in ends if job.id not in done]
+def end_many(session: Session, ends: Sequence[End]) -> None:
+    """Bring locked jobs to their ends, as `end` would, in few statements for all whose end concerns nobody but their array."""
+    if not ends:
+        return
+    waited_for = store.waited_for(session, [each.job.id for each in ends])
+    alone, now, moves = [each for each in ends if _concerns_nobody(each.job, waited_for)], clock.now(), Moves(session)
+    for each in alone:
+        moves.move(each.job, each.to, what=each.to.value, detail=each.detail, reason=each.cause, ended_at=now, outcome=None, **each.changes)
+    moves.write()
+    if alone:
+        billing.close_jobs(session, [each.job.id for each in alone])
+    for each in ends:
+        if not _concerns_nobody(each.job, waited_for):
+            end(session, each.job, each.to, cause=each.cause, detail=each.detail, follow=False, **each.changes)
+    for parent_id in sorted({each.job.parent_id for each in ends if each.job.parent_id is not None}):
+        follow_array(session, parent_id)
+
+
+def _concerns_nobody(job: Job, waited_for: set[str]) -> bool:
+    """Tell whether nothing but the job itself and its array changes with its end: no pins of its own, nobody who waits for it."""
+    pins = bool(job.inputs) and job.parent_id is None
+    return not pins and job.array_size is None and job.id not in waited_for
 
 
 def follow_array(session: Session, parent_id: str) -> None:
@@ -169,5 +215,5 @@ def _dependency_ended(session: Session, waiting_id: str, other: Job) -> None:
 
 
 def wake(session: Session) -> None:
-    """Wake the loops of this room when the transaction commits."""
-    notify(session, CHANNEL)
+    """Wake the loop that readies waiting jobs when the transaction commits."""
+    notify(session, WAITING)

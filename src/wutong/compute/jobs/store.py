@@ -4,19 +4,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, func, insert, or_, select, update
+from sqlalchemy import RowMapping, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from wutong.centre.rules import EndReason, StopWhy
 from wutong.compute.jobs import requests
 from wutong.compute.jobs.rules import ENDED, Attempt, Cause, Input, Job, JobEvent, JobFilters, JobState, WaitReason
 from wutong.compute.jobs.tables import AttemptRow, JobAfterRow, JobEventRow, JobRow
+from wutong.kit.database import one_of, rows_json
 from wutong.kit.paging import PageRequest
 
 JOB: Any = JobRow.__table__
 ATTEMPT: Any = AttemptRow.__table__
 EVENT: Any = JobEventRow.__table__
 AFTER: Any = JobAfterRow.__table__
+
+_FAMILIES = select(JOB).order_by(func.coalesce(JOB.c.parent_id, JOB.c.id), JOB.c.parent_id.is_not(None), JOB.c.id).with_for_update(key_share=True)
+_LOCK_JOBS = _FAMILIES.where(
+    text("compute_job.id = ANY (ARRAY (SELECT unnest(ARRAY[j.id, j.parent_id]) FROM compute_job j WHERE j.id = ANY (CAST(:ids AS text[]))))")
+)
+_LOCK_JOBS_OF = _FAMILIES.where(
+    text("""compute_job.id = ANY (ARRAY (SELECT unnest(ARRAY[j.id, j.parent_id])
+        FROM compute_attempt a JOIN compute_job j ON j.id = a.job_id WHERE a.run_name = ANY (CAST(:names AS text[]))))""")
+)
+_MOVED = (
+    *("state", "wait_reason", "reason", "detail", "attempt", "tries_used", "free_used", "setbacks", "next_at", "outcome", "stop_why"),
+    *("stop_asked_at", "resume_from", "output_repo_id", "output_version_id", "metrics", "started_at", "ended_at"),
+)
+_LINE = "job_id, at, what, state, attempt, detail, by"
+_WRITE_MOVES = text(f"""
+    WITH line AS (
+        INSERT INTO compute_job_event ({_LINE}) SELECT {_LINE}
+        FROM jsonb_populate_recordset(CAST(NULL AS compute_job_event), CAST(:history AS jsonb)))
+    UPDATE compute_job j SET {", ".join(f"{name} = n.{name}" for name in _MOVED)}
+    FROM jsonb_array_elements(CAST(:jobs AS jsonb)) AS e, jsonb_populate_record(CAST(NULL AS compute_job), e) AS n
+    WHERE j.id = n.id AND j.state = e ->> 'was_state' AND j.attempt = CAST(e ->> 'was_attempt' AS int) RETURNING j.id""")  # noqa: S608 - our own columns
+_WAITED_FOR = select(AFTER.c.after_id).where(one_of(AFTER.c.after_id, "ids"))
+_NAMED = select(ATTEMPT).where(one_of(ATTEMPT.c.run_name, "names"))
+_TRIED = ("reason", "detail", "exit_code", "restart", "ours", "started_at", "ended_at")
+_WRITE_ATTEMPTS = text(f"""
+    UPDATE compute_attempt a SET {", ".join(f"{name} = n.{name}" for name in _TRIED)}
+    FROM jsonb_populate_recordset(CAST(NULL AS compute_attempt), CAST(:rows AS jsonb)) AS n WHERE a.run_name = n.run_name""")  # noqa: S608
 
 DUE_REASONS = (WaitReason.PREPARING.value, WaitReason.RETRY_LATER.value, WaitReason.MONEY.value)
 
@@ -53,11 +81,13 @@ def find_job(session: Session, job_id: str, *, tenant_id: str | None, lock: bool
 def lock_jobs(session: Session, ids: Iterable[str]) -> dict[str, Job]:
     """Lock jobs, and first the arrays they are part of, family by family, so that two who lock several never wait for each other."""
     wanted = sorted(set(ids))
-    parents = select(JOB.c.parent_id).where(JOB.c.id.in_(wanted), JOB.c.parent_id.is_not(None))
-    query = select(JOB).where(or_(JOB.c.id.in_(wanted), JOB.c.id.in_(parents)))
-    query = query.order_by(func.coalesce(JOB.c.parent_id, JOB.c.id), JOB.c.parent_id.is_not(None), JOB.c.id).with_for_update(key_share=True)
-    found = {row["id"]: to_job(row) for row in session.execute(query).mappings()}
+    found = {row["id"]: to_job(row) for row in session.execute(_LOCK_JOBS, {"ids": wanted}).mappings()}
     return {job_id: found[job_id] for job_id in wanted if job_id in found}
+
+
+def lock_jobs_of(session: Session, run_names: Sequence[str]) -> dict[str, Job]:
+    """Lock the jobs whose attempts have these names, and the arrays they are part of, as `lock_jobs` does; returns them all."""
+    return {row["id"]: to_job(row) for row in session.execute(_LOCK_JOBS_OF, {"names": list(run_names)}).mappings()}
 
 
 def update_job(session: Session, job: Job, values: Mapping[str, Any]) -> bool:
@@ -66,15 +96,10 @@ def update_job(session: Session, job: Job, values: Mapping[str, Any]) -> bool:
     return bool(session.execute(guarded).rowcount == 1)  # type: ignore[attr-defined]
 
 
-def update_jobs(session: Session, changes: Sequence[tuple[Job, Mapping[str, Any]]]) -> int:
-    """Change jobs, the same columns of each, as `update_job` does; returns how many still stood where we saw them."""
-    guard = (JOB.c.id == bindparam("b_id"), JOB.c.state == bindparam("b_state"), JOB.c.attempt == bindparam("b_attempt"))
-    change = update(JOB).where(*guard).values({name: bindparam(f"v_{name}") for name in changes[0][1]})
-    rows = [
-        {"b_id": job.id, "b_state": job.state, "b_attempt": job.attempt, **{f"v_{name}": value for name, value in values.items()}}
-        for job, values in changes
-    ]
-    return int(session.connection().execute(change, rows).rowcount)
+def write_moves(session: Session, moved: Sequence[tuple[Job, Job]], history: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Write jobs as they are to stand, each if it still stands as it did, and lines of history; returns the ids of those that did."""
+    rows = [{"was_state": was.state, "was_attempt": was.attempt, "id": job.id, **{name: getattr(job, name) for name in _MOVED}} for was, job in moved]
+    return set(session.scalars(_WRITE_MOVES, {"jobs": rows_json(rows), "history": rows_json(history)}))
 
 
 def list_jobs(session: Session, tenant_id: str | None, filters: JobFilters, page: PageRequest) -> list[Job]:
@@ -141,7 +166,7 @@ def waiting_on(session: Session, job_id: str) -> list[str]:
 
 def waited_for(session: Session, ids: Sequence[str]) -> set[str]:
     """Return those of these jobs that any other was to wait for."""
-    return set(session.scalars(select(AFTER.c.after_id).where(AFTER.c.after_id.in_(ids))))
+    return set(session.scalars(_WAITED_FOR, {"ids": list(ids)}))
 
 
 def unmet(session: Session, job_id: str) -> int:
@@ -156,9 +181,11 @@ def add_attempts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     session.execute(insert(ATTEMPT), [{**empty, **row} for row in rows])
 
 
-def update_attempt(session: Session, run_name: str, values: Mapping[str, Any]) -> None:
-    """Change an attempt."""
-    session.execute(update(ATTEMPT).where(ATTEMPT.c.run_name == run_name).values(**values))
+def write_attempts(session: Session, attempts: Sequence[Attempt]) -> None:
+    """Write attempts as they stand, in one statement."""
+    if attempts:
+        rows = [{"run_name": attempt.run_name, **{name: getattr(attempt, name) for name in _TRIED}} for attempt in attempts]
+        session.execute(_WRITE_ATTEMPTS, {"rows": rows_json(rows)})
 
 
 def update_attempts(session: Session, names: Sequence[str], values: Mapping[str, Any]) -> None:
@@ -186,8 +213,7 @@ def present_runs(session: Session, ids: Iterable[str]) -> dict[str, str]:
 
 def attempts_by_name(session: Session, names: Iterable[str]) -> dict[str, Attempt]:
     """Return attempts by the names of their runs."""
-    query = select(ATTEMPT).where(ATTEMPT.c.run_name.in_(sorted(set(names))))
-    return {row["run_name"]: to_attempt(row) for row in session.execute(query).mappings()}
+    return {row["run_name"]: to_attempt(row) for row in session.execute(_NAMED, {"names": list(names)}).mappings()}
 
 
 def attempts_to_keep(session: Session, limit: int) -> list[Attempt]:
@@ -195,11 +221,6 @@ def attempts_to_keep(session: Session, limit: int) -> list[Attempt]:
     query = select(ATTEMPT).join(JOB, JOB.c.id == ATTEMPT.c.job_id)
     query = query.where(ATTEMPT.c.log_kept_at.is_(None), ATTEMPT.c.ended_at.is_not(None), JOB.c.state.in_(sorted(ENDED)))
     return [to_attempt(row) for row in session.execute(query.order_by(ATTEMPT.c.ended_at).limit(limit)).mappings()]
-
-
-def add_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append lines of history, in one statement."""
-    session.execute(insert(EVENT), list(rows))
 
 
 def events_of(session: Session, job_id: str, *, after: int, limit: int) -> list[JobEvent]:

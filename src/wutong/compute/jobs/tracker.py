@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from wutong.centre import service as centre
 from wutong.centre.rules import EndReason, RunEvent, RunPhase
 from wutong.compute.billing import service as billing
+from wutong.compute.billing.rules import RunEnd
 from wutong.compute.jobs import aside, moves, store
 from wutong.compute.jobs.rules import Attempt, Job, JobState, Verdict, after_end
 from wutong.compute.jobs.rules import WaitReason as Wait
@@ -21,6 +22,7 @@ log = get_logger(__name__)
 
 CURSOR = "compute.tracker"
 BATCH = 200
+RETRY_EVERY = timedelta(seconds=2)
 
 
 class Tracker:
@@ -29,6 +31,7 @@ class Tracker:
     def __init__(self, database: Database, *, batch: int = BATCH) -> None:
         self._database = database
         self._batch = batch
+        self._retry_at = clock.now()
 
     def step(self) -> bool:
         """Apply the next events; True when there were any."""
@@ -71,9 +74,12 @@ class Tracker:
                 aside.put(session, event.seq, event.name, repr(error))
 
     def _retry(self) -> bool:
+        if clock.now() < self._retry_at:
+            return False
         with self._database.session() as session:
             seq = aside.due(session, clock.now())
         if seq is None:
+            self._retry_at = clock.now() + RETRY_EVERY
             return False
         try:
             with self._database.session() as session:
@@ -87,79 +93,97 @@ class Tracker:
 
 
 def _apply(session: Session, events: Sequence[RunEvent]) -> None:
-    attempts = store.attempts_by_name(session, [event.name for event in events])
-    jobs = store.lock_jobs(session, [attempt.job_id for attempt in attempts.values()])
-    # looked at again under the jobs' locks: a cancel or an earlier batch may have come between
-    attempts = store.attempts_by_name(session, attempts)
+    names = [event.name for event in events]
+    jobs = store.lock_jobs_of(session, names)
+    # read under the jobs' locks: a cancel or an earlier batch may have come between
+    attempts = store.attempts_by_name(session, names) if jobs else {}
+    batch = _Batch(session)
     for event in events:
         attempt = attempts.get(event.name)
-        if attempt is None:
+        if attempt is None or attempt.ended_at is not None:
             continue  # a run of somebody else's: notebooks and other centres have their own
-        attempts[event.name], jobs[attempt.job_id] = _apply_one(session, event, attempt, jobs[attempt.job_id])
+        attempts[event.name], jobs[attempt.job_id] = batch.apply(event, attempt, jobs[attempt.job_id])
+    batch.write()
 
 
-def _apply_one(session: Session, event: RunEvent, attempt: Attempt, job: Job) -> tuple[Attempt, Job]:
-    if attempt.ended_at is not None:
+class _Batch:
+    """What a batch of events changes, gathered and then written together."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._moves = moves.Moves(session)
+        self._attempts: dict[str, Attempt] = {}
+        self._ended: list[RunEnd] = []
+        self._ends: list[moves.End] = []
+        self._arrays: set[str] = set()
+
+    def write(self) -> None:
+        """Write all there is."""
+        store.write_attempts(self._session, list(self._attempts.values()))
+        billing.attempts_ended(self._session, self._ended)
+        self._moves.write()
+        moves.end_many(self._session, self._ends)
+        for parent_id in sorted(self._arrays):
+            moves.follow_array(self._session, parent_id)
+
+    def apply(self, event: RunEvent, attempt: Attempt, job: Job) -> tuple[Attempt, Job]:
+        """Apply one event to an attempt that has not ended, and return attempt and job as they will stand."""
+        current = attempt.number == job.attempt and not job.ended
+        before = attempt
+        if event.restart > attempt.restart:
+            attempt = replace(attempt, restart=event.restart)
+            self._moves.note(job, "restarted", detail=event.detail)
+        if event.phase is RunPhase.RUNNING:
+            attempt, job = self._started(event, attempt, job, current=current)
+        elif event.phase is RunPhase.ENDED:
+            attempt, job = self._end(event, attempt, job, current=current)
+        if attempt is not before:
+            self._attempts[attempt.run_name] = attempt
         return attempt, job
-    current = attempt.number == job.attempt and not job.ended
-    if event.restart > attempt.restart:
-        store.update_attempt(session, attempt.run_name, {"restart": event.restart})
-        attempt = replace(attempt, restart=event.restart)
-        moves.note(session, job, "restarted", detail=event.detail)
-    if event.phase is RunPhase.RUNNING:
-        return _started(session, event, attempt, job, current=current)
-    if event.phase is RunPhase.ENDED:
-        return _ended(session, event, attempt, job, current=current)
-    return attempt, job
 
+    def _started(self, event: RunEvent, attempt: Attempt, job: Job, *, current: bool) -> tuple[Attempt, Job]:
+        started_at = event.started_at or event.at
+        if attempt.started_at is None:
+            attempt = replace(attempt, started_at=started_at)
+        if current and job.state is JobState.QUEUED:
+            job = self._moves.move(job, JobState.RUNNING, what="running", started_at=job.started_at or started_at)
+            if job.parent_id is not None:
+                self._arrays.add(job.parent_id)
+        return attempt, job
 
-def _started(session: Session, event: RunEvent, attempt: Attempt, job: Job, *, current: bool) -> tuple[Attempt, Job]:
-    started_at = event.started_at or event.at
-    if attempt.started_at is None:
-        store.update_attempt(session, attempt.run_name, {"started_at": started_at})
-        attempt = replace(attempt, started_at=started_at)
-    if current and job.state is JobState.QUEUED:
-        job = moves.move(session, job, JobState.RUNNING, what="running", started_at=job.started_at or started_at)
-        if job.parent_id is not None:
-            moves.follow_array(session, job.parent_id)
-    return attempt, job
+    def _end(self, event: RunEvent, attempt: Attempt, job: Job, *, current: bool) -> tuple[Attempt, Job]:
+        reason = event.reason or EndReason.ENGINE_FAULT
+        verdict = after_end(replace(job, stop_why=job.stop_why or event.stop_why), reason)
+        attempt = replace(
+            attempt,
+            reason=reason,
+            detail=event.detail[:2000],
+            exit_code=event.exit_code,
+            ours=verdict.ours,
+            started_at=event.started_at or attempt.started_at,
+            ended_at=event.ended_at or event.at,
+        )
+        started = attempt.started_at is not None
+        self._ended.append(RunEnd(attempt.run_name, reason, our_fault=verdict.ours, at=event.at, started=started, restart=attempt.restart))
+        if current and job.state in (JobState.QUEUED, JobState.RUNNING):
+            job = self._follow(job, attempt, verdict)
+        return attempt, job
 
-
-def _ended(session: Session, event: RunEvent, attempt: Attempt, job: Job, *, current: bool) -> tuple[Attempt, Job]:
-    reason = event.reason or EndReason.ENGINE_FAULT
-    asked = replace(job, stop_why=job.stop_why or event.stop_why)
-    verdict = after_end(asked, reason)
-    values: dict[str, Any] = {
-        "reason": reason,
-        "detail": event.detail[:2000],
-        "exit_code": event.exit_code,
-        "ours": verdict.ours,
-        "started_at": event.started_at or attempt.started_at,
-        "ended_at": event.ended_at or event.at,
-    }
-    store.update_attempt(session, attempt.run_name, values)
-    attempt = replace(attempt, **values)
-    billing.attempt_ended(
-        session, attempt.run_name, reason=reason, our_fault=verdict.ours, started=attempt.started_at is not None, restart=attempt.restart, at=event.at
-    )
-    if current and job.state in (JobState.QUEUED, JobState.RUNNING):
-        job = _follow(session, job, attempt, verdict)
-    return attempt, job
-
-
-def _follow(session: Session, job: Job, attempt: Attempt, verdict: Verdict) -> Job:
-    """Carry out what was decided about a job whose present attempt ended."""
-    used: dict[str, Any] = {"free_used": job.free_used + 1} if verdict.free else {"tries_used": job.tries_used + 1}
-    used["started_at"] = job.started_at or attempt.started_at  # a short run may end before it was seen to run
-    sentence = describe(attempt)
-    if verdict.again:
-        at = clock.now() + timedelta(seconds=verdict.delay_s)
-        resume: dict[str, Any] = {"resume_from": attempt.run_name} if attempt.started_at is not None else {}
-        return moves.move(session, job, JobState.WAITING, what="again", detail=sentence, wait_reason=Wait.RETRY_LATER, next_at=at, **used, **resume)
-    if verdict.state is JobState.SUCCEEDED or (job.request.outputs.keep_on_failure and attempt.started_at is not None):
-        changes: dict[str, Any] = {"outcome": verdict.state, "reason": verdict.cause, "next_at": clock.now(), "setbacks": 0}
-        return moves.move(session, job, JobState.FINISHING, what="finishing", detail=sentence, **changes, **used)
-    return moves.end(session, job, verdict.state, cause=verdict.cause, detail=sentence, **used)
+    def _follow(self, job: Job, attempt: Attempt, verdict: Verdict) -> Job:
+        """Carry out what was decided about a job whose present attempt ended."""
+        used: dict[str, Any] = {"free_used": job.free_used + 1} if verdict.free else {"tries_used": job.tries_used + 1}
+        used["started_at"] = job.started_at or attempt.started_at  # a short run may end before it was seen to run
+        sentence = describe(attempt)
+        if verdict.again:
+            at = clock.now() + timedelta(seconds=verdict.delay_s)
+            resume: dict[str, Any] = {"resume_from": attempt.run_name} if attempt.started_at is not None else {}
+            changes: dict[str, Any] = {"wait_reason": Wait.RETRY_LATER, "next_at": at, **used, **resume}
+            return self._moves.move(job, JobState.WAITING, what="again", detail=sentence, **changes)
+        if verdict.state is JobState.SUCCEEDED or (job.request.outputs.keep_on_failure and attempt.started_at is not None):
+            changes = {"outcome": verdict.state, "reason": verdict.cause, "next_at": clock.now(), "setbacks": 0, **used}
+            return self._moves.move(job, JobState.FINISHING, what="finishing", detail=sentence, **changes)
+        self._ends.append(moves.End(job, verdict.state, verdict.cause, sentence, used))
+        return replace(job, state=verdict.state)
 
 
 _SENTENCES = {
