@@ -4,6 +4,7 @@ A run is one Slurm job at a time, known by its id, its name and its user togethe
 starts again under the same id when it is requeued; its restart count, added to the number of starts that earlier jobs of the run had, numbers them.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -82,6 +83,7 @@ class Outcome:
     signal: int | None = None
 
 
+@functools.lru_cache(maxsize=256)
 def standing(state: str) -> Standing:
     """Return what a state comes to. Newer Slurm gives several words; the flags among them say more than the base state."""
     words = state.replace("+", " ").replace(",", " ").split()
