@@ -78,6 +78,7 @@ def estimate(tx: Tx, who: Reads, body: job_wire.JobRequest) -> job_wire.Estimate
             "fen_per_card_hour": found.price.fen_per_card_hour,
             "price_id": found.price.id,
             "problems": list(found.problems),
+            "notices": list(found.notices),
         }
     )
 

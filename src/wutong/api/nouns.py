@@ -16,6 +16,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     uploads.router,
     admin.router,
     operations.router,
+    operations.tenants_router,
     health.router,
     docs.router,
 )

@@ -1,5 +1,6 @@
-"""What operators look at and do to keep the centre running: comparisons with the clusters' accounts, utilisation, the history of machines."""
+"""What operators look at and do to keep the centre running: comparisons with clusters' accounts, utilisation, maintenance, machines' histories."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wutong.api.auth import Asking, Router, Tx, needs
 from wutong.centre import service as centre
-from wutong.centre.rules import By, Comparison, Group, NodeEvent, Slot
+from wutong.centre.rules import By, Comparison, Group, NodeEvent, Slot, Window
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission, Principal
 from wutong.kit import clock
@@ -19,6 +20,9 @@ from wutong.sdk.wire import Listed
 
 router = Router(tag="centre", prefix="/admin")
 
+tenants_router = Router(tag="catalogue")
+
+Operates = Annotated[Principal, needs(Permission.CENTRE_OPERATE)]
 Reads = Annotated[Principal, needs(Permission.CENTRE_READ)]
 
 
@@ -60,6 +64,39 @@ def get_utilisation(
 def list_node_events(tx: Tx, who: Reads, pool: str, name: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Page[NodeEvent]:  # noqa: ARG001 - checked, not used
     """List what happened to a machine, the latest first: each state with its reason, and who said so."""
     return Page(centre.list_node_events(tx, pool, name, limit=limit))
+
+
+@router.get("/maintenance")
+def list_all_maintenance(tx: Tx, who: Reads) -> Listed[wire.Maintenance]:  # noqa: ARG001 - checked, not used
+    """List all maintenance, the latest first, also what is over or cancelled."""
+    return _windows(centre.list_all_maintenance(tx))
+
+
+@router.post("/maintenance", status_code=201)
+def announce_maintenance(tx: Tx, who: Operates, body: wire.MaintenanceRequest) -> wire.Maintenance:
+    """Announce that machines are to be kept free of jobs. No job starts there that would not end before; what runs is left alone."""
+    times = {"begins_at": _aware(body.begins_at) or clock.now(), "ends_at": _aware(body.ends_at) or clock.now()}
+    return _window(centre.announce(tx, who, pool=body.pool, reason=body.reason, nodes=body.nodes, **times))
+
+
+@router.delete("/maintenance/{window_id}", status_code=204)
+def cancel_maintenance(tx: Tx, who: Operates, window_id: str) -> None:
+    """Take an announcement back, or end a maintenance early."""
+    centre.cancel_window(tx, who, window_id)
+
+
+@tenants_router.get("/maintenance")
+def list_maintenance(tx: Tx, who: Annotated[Principal, needs()]) -> Listed[wire.Announcement]:  # noqa: ARG001 - signed in is enough
+    """List maintenance that is announced or under way, the earliest first."""
+    return Listed[wire.Announcement](items=[wire.Announcement.model_validate(_window(each)) for each in centre.list_maintenance(tx)])
+
+
+def _windows(found: list[Window]) -> Listed[wire.Maintenance]:
+    return Listed[wire.Maintenance](items=[_window(each) for each in found])
+
+
+def _window(window: Window) -> wire.Maintenance:
+    return wire.Maintenance.model_validate({**asdict(window), "state": window.state(clock.now()).value, "whole_pool": not window.nodes})
 
 
 def _aware(moment: datetime | None) -> datetime | None:

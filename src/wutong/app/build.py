@@ -9,6 +9,7 @@ from wutong.app.plan import local_size
 from wutong.centre.comparison.comparer import Comparer
 from wutong.centre.engines.local.client import LocalEngine
 from wutong.centre.inventory import Inventory
+from wutong.centre.maintenance.keeper import MaintenanceKeeper
 from wutong.centre.meter import Meter
 from wutong.centre.reconciler import Reconciler
 from wutong.centre.registry import Engines
@@ -81,6 +82,7 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0, gather_s=0.1),
         Loop("centre.inventory", Inventory(database, engines).step, ("centre_nodes",), rest_s=15.0),
         Loop("centre.comparer", Comparer(database, engines).step, rest_s=60.0),
+        Loop("centre.maintenance", MaintenanceKeeper(database, engines, centre=settings.centre).step, ("centre_maintenance",), rest_s=5.0),
         Loop("centre.tally", Tally(database).step, ("centre_usage",), rest_s=60.0, gather_s=2.0),
         Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0, gather_s=0.25),
         *(Loop(watcher.name, watcher.step, rest_s=1.0, gather_s=0.1) for watcher in make_watchers(database, engines)),

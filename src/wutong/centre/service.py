@@ -19,6 +19,7 @@ from wutong.centre.catalogue.service import (
 )
 from wutong.centre.comparison.comparer import Comparer
 from wutong.centre.comparison.service import Alarm, comparison_alarm, list_comparisons, list_differences
+from wutong.centre.maintenance.service import announce, cancel_window, list_all_maintenance, list_maintenance, maintenance_advice
 from wutong.centre.registry import Engines
 from wutong.centre.runs import store as runs_store
 from wutong.centre.runs.service import (
@@ -62,6 +63,8 @@ __all__ = [
     "Comparer",
     "Engines",
     "add_pool",
+    "announce",
+    "cancel_window",
     "capacity",
     "check_meter",
     "check_possible",
@@ -76,9 +79,11 @@ __all__ = [
     "get_run",
     "get_spec",
     "list_accelerators",
+    "list_all_maintenance",
     "list_comparisons",
     "list_differences",
     "list_flavours",
+    "list_maintenance",
     "list_node_events",
     "list_nodes",
     "list_pools",
@@ -88,6 +93,7 @@ __all__ = [
     "load",
     "look_at_queue",
     "lost_contact",
+    "maintenance_advice",
     "read_log",
     "request_run",
     "request_signal",

@@ -1,4 +1,4 @@
-"""`wutong admin reconcile`, `machine` and `utilisation`: what operators look at to keep the centre running."""
+"""`wutong admin reconcile`, `machine`, `utilisation` and `maintenance`: what operators look at to keep the centre running."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from wutong.cli import show
-from wutong.cli.common import Json, client
+from wutong.cli.common import Json, Yes, checked, client
 from wutong.sdk import admin, operations
-from wutong.sdk.operations import ByName, GroupName
+from wutong.sdk.operations import ByName, GroupName, Maintenance
 
 BAR = 30
+
+maintenance = typer.Typer(help="Times in which machines are kept free of jobs.", no_args_is_help=True)
 
 
 def add(app: typer.Typer) -> None:
@@ -18,6 +20,7 @@ def add(app: typer.Typer) -> None:
     app.command()(reconcile)
     app.command()(machine)
     app.command()(utilisation)
+    app.add_typer(maintenance, name="maintenance")
 
 
 def reconcile(
@@ -97,3 +100,52 @@ def bar(share: float | None) -> str:
     """Draw a share as a bar."""
     full, rest = divmod(round(min(share or 0.0, 1.0) * BAR * 8), 8)
     return "█" * full + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
+
+
+@maintenance.command("ls")
+def list_windows(as_json: Json = False) -> None:
+    """List all maintenance, the latest first."""
+    with client() as centre:
+        found = operations.list_all_maintenance(centre)
+    rows = [
+        (m.id, m.pool, ", ".join(m.nodes) or "all", m.begins_at, m.ends_at, m.state, m.problem or ("kept" if m.kept_at else ""), m.reason)
+        for m in found
+    ]
+    columns = ("ID", "POOL", "?MACHINES", "FROM", "TO", "STATE", "?", "?REASON")
+    show.listing(found, columns, rows, empty="No maintenance was ever announced.", as_json=as_json)
+
+
+def standing(window: Maintenance) -> str:
+    """Say whether the machines are being kept free, or why not."""
+    return window.problem or ("kept free" if window.kept_at else "")
+
+
+@maintenance.command("announce")
+def announce(
+    pool: Annotated[str, typer.Argument(help="Pool; `wutong admin pools` lists them.")],
+    begin: Annotated[datetime, typer.Option("--from", help="When it begins, in this machine's time.")],
+    end: Annotated[datetime, typer.Option("--to", help="When it ends.")],
+    reason: Annotated[str, typer.Option(help="What tenants are told.")],
+    node: Annotated[list[str] | None, typer.Option(help="Only this machine; may be repeated.")] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Announce that machines are kept free. No job starts there that would not end before; what runs is left alone."""
+    fields = {"pool": pool, "begins_at": begin.astimezone(), "ends_at": end.astimezone(), "reason": reason, "nodes": node or []}
+    body = checked(operations.MaintenanceRequest, fields)
+    show.confirm(f"Tell every tenant that {', '.join(node or []) or 'all machines'} of {pool} are in maintenance from {begin} to {end}?", yes=yes)
+    with client() as centre:
+        made = operations.announce_maintenance(centre, body)
+    show.outcome(made, f"{made.id} is announced for {show.cell(made.begins_at)} to {show.cell(made.ends_at)}.", as_json=as_json)
+
+
+@maintenance.command("cancel")
+def cancel(
+    maintenance_id: Annotated[str, typer.Argument(help="Id; `wutong admin maintenance ls` lists them.")],
+    yes: Yes = False,
+) -> None:
+    """Take an announcement back, or end a maintenance early."""
+    show.confirm(f"Cancel maintenance {maintenance_id}?", yes=yes)
+    with client() as centre:
+        operations.cancel_maintenance(centre, maintenance_id)
+    show.out.print(f"{show.cell(maintenance_id)} is cancelled.")

@@ -157,7 +157,8 @@ class JobEvent(Received):
 class Estimate(Received):
     """What a job would cost if it ran to its time limit, and who would pay: packages, credits and vouchers, cash.
 
-    `typical_fen` comes from the tenant's own finished jobs of this flavour. `problems` say why it would be refused.
+    `typical_fen` comes from the tenant's own finished jobs of this flavour. `problems` say why it would be refused, `notices` what
+    one should know before, such as a maintenance it would run into.
     """
 
     card_seconds: int
@@ -172,6 +173,7 @@ class Estimate(Received):
     typical_card_seconds: int | None = None
     typical_fen: int | None = None
     problems: list[str] = Field(default_factory=list)
+    notices: list[str] = Field(default_factory=list)
 
 
 def estimate(client: "Client", request: JobRequest) -> Estimate:

@@ -1,4 +1,4 @@
-"""Operations on the wire, and the calls for them: comparisons with the clusters' own accounts, the history of machines."""
+"""Operations on the wire, and the calls for them: comparisons with the clusters' accounts, utilisation, maintenance, the history of machines."""
 
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
@@ -68,6 +68,39 @@ class Utilisation(Received):
     share: float | None
 
 
+class Announcement(Received):
+    """A maintenance that is announced or under way: no job starts there that would not end before. Of the whole pool, or of some machines."""
+
+    id: str
+    pool: str
+    whole_pool: bool
+    begins_at: datetime
+    ends_at: datetime
+    reason: str
+    state: str
+
+
+class Maintenance(Announcement):
+    """A maintenance as operators see it. `kept_at` is since when the engine keeps the machines free, `problem` why it does not."""
+
+    nodes: list[str]
+    by: str
+    announced_at: datetime
+    cancelled_at: datetime | None
+    kept_at: datetime | None
+    problem: str
+
+
+class MaintenanceRequest(Sent):
+    """When which machines are to be kept free, and why; all machines of the pool when none is named. Times without a zone are UTC."""
+
+    pool: str = Field(max_length=100)
+    begins_at: datetime
+    ends_at: datetime
+    reason: str = Field(min_length=1, max_length=200, description="What organisations are told.")
+    nodes: list[str] = Field(default_factory=list, max_length=10_000)
+
+
 def list_comparisons(client: "Client", *, days: int = 7) -> list[Comparison]:
     """Read how each of the last days compared with the clusters' accounts."""
     return client.get("/api/v1/admin/comparisons", Listed[Comparison], days=days).items
@@ -90,3 +123,23 @@ def list_node_events(client: "Client", pool: str, name: str, *, limit: int = 100
     """Read what happened to a machine, the latest first."""
     path = f"/api/v1/admin/pools/{quote(pool, safe='')}/nodes/{quote(name, safe='')}/history"
     return client.get(path, Listed[NodeEvent], limit=limit).items
+
+
+def list_maintenance(client: "Client") -> list[Announcement]:
+    """Read which maintenance is announced or under way."""
+    return client.get("/api/v1/maintenance", Listed[Announcement]).items
+
+
+def list_all_maintenance(client: "Client") -> list[Maintenance]:
+    """Read all maintenance, the latest first."""
+    return client.get("/api/v1/admin/maintenance", Listed[Maintenance]).items
+
+
+def announce_maintenance(client: "Client", request: MaintenanceRequest) -> Maintenance:
+    """Announce maintenance."""
+    return client.post("/api/v1/admin/maintenance", request, Maintenance)
+
+
+def cancel_maintenance(client: "Client", maintenance_id: str) -> None:
+    """Take an announcement back, or end a maintenance early."""
+    client.delete(f"/api/v1/admin/maintenance/{quote(maintenance_id, safe='')}")

@@ -1,8 +1,11 @@
 """What the routes of the centre's own people tell each caller, and those of the catalogue."""
 
+from datetime import timedelta
 from typing import Any
 
 from tests.api.callers import Door, Try, members_only, staff_only
+
+from wutong.kit import clock
 
 _numbers = iter(range(1, 10**6))
 
@@ -29,6 +32,16 @@ def _secret(door: Door) -> dict[str, Any]:
 
 def _quota(door: Door) -> dict[str, Any]:
     return {"tenant_id": door.people["owner"].tenant_id, "json": {"quota_bytes": 10**12}}
+
+
+def _new_maintenance(door: Door) -> dict[str, Any]:
+    begins_at = clock.now() + timedelta(hours=1)
+    times = {"begins_at": begins_at.isoformat(), "ends_at": (begins_at + timedelta(hours=1)).isoformat()}
+    return {"json": {"pool": "local", "reason": "fans", **times}}
+
+
+def _maintenance(door: Door) -> dict[str, Any]:
+    return {"window_id": door.ok("operator", "POST", "/admin/maintenance", json=_new_maintenance(door)["json"])["id"]}
 
 
 def _price(door: Door) -> dict[str, Any]:
@@ -64,6 +77,10 @@ ROUTES = {
     "PUT /api/v1/admin/pools/{pool}/nodes/{name}/state": staff_only(make=lambda door: {"pool": "local", "name": "local", "json": {"state": "up"}}),
     "GET /api/v1/admin/pools/{pool}/nodes/{name}/history": staff_only(make=lambda door: {"pool": "local", "name": "local"}),
     "GET /api/v1/admin/comparisons": staff_only(),
+    "GET /api/v1/maintenance": members_only(operator=200),
+    "GET /api/v1/admin/maintenance": staff_only(),
+    "POST /api/v1/admin/maintenance": staff_only(operator=201, make=_new_maintenance),
+    "DELETE /api/v1/admin/maintenance/{window_id}": staff_only(operator=204, make=_maintenance),
     "GET /api/v1/admin/utilisation": staff_only(),
     "POST /api/v1/admin/comparisons": staff_only(operator=404, make=lambda door: {"json": {}}),
     "PUT /api/v1/admin/flavours/{name}/enabled": staff_only(make=lambda door: {"name": "cpu.1", "json": {"enabled": True}}),

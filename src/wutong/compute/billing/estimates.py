@@ -51,6 +51,7 @@ def estimate(session: Session, who: Principal, wanted: Wanted, *, count: int = 1
     credit_fen = _from_credits(ledger.balance(session, tenant_id), purpose, money_fen)
     past = sorted(store.recent_card_ms(session, tenant_id, flavour.name))
     typical_ms = past[len(past) // 2] if past else None
+    advice = centre.maintenance_advice(session, flavour, nodes=wanted.nodes, time_limit_s=wanted.time_limit_s)
     return Estimate(
         card_seconds=card_seconds,
         amount_fen=money_fen,
@@ -61,6 +62,7 @@ def estimate(session: Session, who: Principal, wanted: Wanted, *, count: int = 1
         typical_card_seconds=None if typical_ms is None else typical_ms * count // 1000,
         typical_fen=None if typical_ms is None else cost_fen(price.fen_per_card_hour, max(typical_ms * count - free_s * 1000, 0)),
         problems=_problems(session, who, wanted, tenant_id, hold_fen, purpose),
+        notices=() if advice is None else (advice,),
     )
 
 

@@ -198,7 +198,10 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a job would cost at most, and typically from the tenant's own past; `problems` are sentences that say why it would be refused."""
+    """What a job would cost at most, and typically from the tenant's own past.
+
+    `problems` are sentences that say why it would be refused, `notices` what it should know before.
+    """
 
     card_seconds: int
     amount_fen: int
@@ -209,6 +212,7 @@ class Estimate:
     typical_card_seconds: int | None
     typical_fen: int | None
     problems: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
 
 def money_hold_key(job_id: str) -> str:

@@ -1,7 +1,8 @@
-"""Tables of operations: comparisons with the clusters' accounts, what operators want of nodes, utilisation by the hour."""
+"""Tables of operations: comparisons with the clusters' accounts, what operators want of nodes, utilisation by the hour, maintenance."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261122_08_operations"
 down_revision = "20261122_07_jobs"
@@ -18,6 +19,7 @@ def upgrade() -> None:
     _create_comparison()
     _create_node_order()
     _create_utilisation()
+    _create_maintenance()
     for table in JOURNALS:
         op.execute(f"CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION centre_refuse_change()")
         op.execute(f"CREATE TRIGGER keep_all BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION centre_refuse_change()")
@@ -25,7 +27,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo."""
-    for table in ("centre_capacity", "centre_utilisation", "centre_node_order", "centre_difference", "centre_comparison"):
+    for table in ("centre_maintenance", "centre_capacity", "centre_utilisation", "centre_node_order", "centre_difference", "centre_comparison"):
         op.drop_table(table)
     op.drop_index("ix_centre_run_ended", "centre_run")
 
@@ -79,3 +81,19 @@ def _create_utilisation() -> None:
             *check,
             sa.PrimaryKeyConstraint("hour", *names, name=f"pk_centre_{table}"),
         )
+
+
+def _create_maintenance() -> None:
+    op.create_table(
+        "centre_maintenance",
+        *[sa.Column(name, sa.String(), nullable=False) for name in ("id", "pool", "reason", "by", "problem")],
+        sa.Column("nodes", JSONB(), nullable=False),
+        *[sa.Column(name, MOMENT, nullable=False) for name in ("begins_at", "ends_at", "announced_at")],
+        *[sa.Column(name, MOMENT, nullable=True) for name in ("cancelled_at", "kept_at")],
+        sa.Column("drained", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("ends_at > begins_at", name="ck_centre_maintenance_times"),
+        sa.ForeignKeyConstraint(["pool"], ["centre_pool.name"], name="fk_centre_maintenance_pool"),
+        sa.PrimaryKeyConstraint("id", name="pk_centre_maintenance"),
+    )
+    op.create_index("ix_centre_maintenance_ends_at", "centre_maintenance", ["ends_at"])
+    op.create_index("ix_centre_maintenance_pool", "centre_maintenance", ["pool"])
