@@ -33,6 +33,7 @@ router = Router(tag="centre", prefix="/admin")
 Reads = Annotated[Principal, needs(Permission.CENTRE_READ)]
 Operates = Annotated[Principal, needs(Permission.CENTRE_OPERATE)]
 Finance = Annotated[Principal, needs(Permission.CENTRE_FINANCE)]
+Books = Annotated[Principal, needs(Permission.CENTRE_BOOKS)]
 
 
 @router.post("/topups", status_code=201, response_model=money_wire.Payment)
@@ -48,7 +49,7 @@ def record_refund(tx: Tx, who: Finance, body: money_wire.TopUpRequest) -> Paymen
 
 
 @router.get("/payments", response_model=Listed[money_wire.Payment])
-def list_all_payments(tx: Tx, who: Finance, page: Paging, tenant_id: Annotated[str, Query(max_length=100)]) -> Page[Payment]:
+def list_all_payments(tx: Tx, who: Books, page: Paging, tenant_id: Annotated[str, Query(max_length=100)]) -> Page[Payment]:
     """List an organisation's payments, newest first."""
     return orders.list_payments(tx, who, page, tenant_id=tenant_id)
 
@@ -120,7 +121,12 @@ def get_capacity(tx: Tx, who: Reads) -> object:  # noqa: ARG001 - checked, not u
 
 
 @router.get("/jobs")
-def list_all_jobs(tx: Tx, who: Reads, page: Paging, state: Annotated[list[JobState] | None, Query(max_length=7)] = None) -> Listed[job_wire.Job]:
+def list_all_jobs(
+    tx: Tx,
+    who: Annotated[Principal, needs(Permission.CENTRE_JOBS)],
+    page: Paging,
+    state: Annotated[list[JobState] | None, Query(max_length=7)] = None,
+) -> Listed[job_wire.Job]:
     """List the jobs of all organisations, newest first."""
     found = jobs.list_all_jobs(tx, who, JobFilters(frozenset(state or ())), page)
     return Listed[job_wire.Job](items=told(tx, found.items), next=found.next)
@@ -133,7 +139,7 @@ def set_quota(tx: Tx, who: Operates, tenant_id: str, body: wire.QuotaChange) -> 
 
 
 @router.get("/ledger-check", response_model=money_wire.LedgerCheck)
-def check_ledger(tx: Tx, who: Reads) -> object:  # noqa: ARG001 - checked, not used
+def check_ledger(tx: Tx, who: Books) -> object:  # noqa: ARG001 - checked, not used
     """Check every book of the centre: sums, cached balances, holds, reversals."""
     return ledger.check(tx)
 

@@ -25,5 +25,8 @@ def normal_credit_code(text: str, *, field: str = "credit_code") -> str:
     if not code[2:8].isdigit():
         raise Invalid(field=field, reason="Characters 3 to 8 of a unified social credit code are digits (the registry's region).")
     if check_character(code[:17]) != code[17]:
-        raise Invalid(field=field, reason="The check character does not fit: one of the 18 characters is mistyped.")
+        raise Invalid(
+            field=field,
+            reason="The check character does not fit: one of the 18 characters is mistyped. Compare it with the certificate of registration.",
+        )
     return code

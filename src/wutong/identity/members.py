@@ -14,6 +14,8 @@ from wutong.identity.rules import (
     AlreadyRegistered,
     InvitationGone,
     LastOwner,
+    OwnersOnly,
+    OwnRole,
     Principal,
     clean_name,
     normal_email,
@@ -22,7 +24,7 @@ from wutong.identity.rules import (
 )
 from wutong.identity.trail import audit
 from wutong.kit import clock
-from wutong.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from wutong.kit.errors import Conflict, Invalid, NotFound
 from wutong.kit.ids import new_id
 from wutong.kit.paging import Page, PageRequest
 
@@ -187,7 +189,7 @@ def grant_centre_role(session: Session, who: Principal, person_id: str, role: Ce
     """Give a person a role of the centre. Nobody gives one to themselves: two pairs of eyes."""
     require(who, Permission.CENTRE_OPERATE)
     if who.person_id == person_id:
-        raise Forbidden(permission="granting a role to yourself")
+        raise OwnRole
     get_person(session, person_id)
     _grant(session, who, person_id, role)
 
@@ -225,7 +227,7 @@ def _grant(session: Session, who: Principal, person_id: str, role: CentreRole) -
 def _join(session: Session, tenant_id: str, person_id: str, role: Role) -> None:
     row = {"tenant_id": tenant_id, "person_id": person_id, "role": role, "joined_at": clock.now()}
     if not store.add_membership(session, row):
-        raise Conflict(reason="You are a member already.")
+        raise Conflict(reason="You are a member already. Sign in with your e-mail address.")
 
 
 def _invited_person(session: Session, email: str, name: str | None, password_hash: str | None) -> Person:
@@ -253,7 +255,7 @@ def _member(session: Session, tenant_id: str, person_id: str) -> Member:
 
 def _only_owners_make_owners(who: Principal, *roles: Role) -> None:
     if Role.OWNER in roles and who.role != Role.OWNER and who.via != "system":
-        raise Forbidden(permission="making or unmaking an owner")
+        raise OwnersOnly
 
 
 def _keep_an_owner(session: Session, member: Member) -> None:

@@ -40,6 +40,8 @@ class Permission(StrEnum):
     TOKEN_MANAGE = "token.manage"  # noqa: S105 - the name of a permission
     AUDIT_READ = "audit.read"
     CENTRE_READ = "centre.read"
+    CENTRE_JOBS = "centre.jobs"
+    CENTRE_BOOKS = "centre.books"
     CENTRE_OPERATE = "centre.operate"
     CENTRE_FINANCE = "centre.finance"
     CENTRE_SUBSIDY = "centre.subsidy"
@@ -78,9 +80,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.TENANT_READ, Permission.JOB_READ, Permission.DATA_READ, Permission.MONEY_READ}),
 }
 
+# What tenants run is for those who run the machines, what they paid for those who keep the books; auditors see both and change neither.
 CENTRE_ROLE_PERMISSIONS: dict[CentreRole, frozenset[Permission]] = {
-    CentreRole.OPERATOR: frozenset({Permission.CENTRE_READ, Permission.CENTRE_OPERATE}),
-    CentreRole.FINANCE: frozenset({Permission.CENTRE_READ, Permission.CENTRE_FINANCE}),
+    CentreRole.OPERATOR: frozenset({Permission.CENTRE_READ, Permission.CENTRE_JOBS, Permission.CENTRE_OPERATE}),
+    CentreRole.FINANCE: frozenset({Permission.CENTRE_READ, Permission.CENTRE_BOOKS, Permission.CENTRE_FINANCE}),
     CentreRole.SUBSIDY: frozenset({Permission.CENTRE_READ, Permission.CENTRE_SUBSIDY}),
-    CentreRole.AUDITOR: frozenset({Permission.CENTRE_READ, Permission.CENTRE_AUDIT}),
+    CentreRole.AUDITOR: frozenset({Permission.CENTRE_READ, Permission.CENTRE_JOBS, Permission.CENTRE_BOOKS, Permission.CENTRE_AUDIT}),
 }

@@ -47,6 +47,7 @@ __all__ = [
     "AlreadyRegistered",
     "AuditEntry",
     "AuditFilters",
+    "CentreOnly",
     "CentreRole",
     "Credentials",
     "Invitation",
@@ -55,6 +56,9 @@ __all__ = [
     "LastOwner",
     "Member",
     "NoTenant",
+    "OutOfScope",
+    "OwnRole",
+    "OwnersOnly",
     "Permission",
     "Person",
     "Principal",
@@ -139,6 +143,34 @@ class TenantSuspended(Forbidden):
     message = "Your organisation is suspended, so this is not allowed now ({permission}). Ask the centre what is needed to lift it."
 
 
+class CentreOnly(Forbidden):
+    """The permission is one of the centre's own people, who have it by other roles."""
+
+    code = "centre_only"
+    message = "Your role does not allow this ({permission}). It is for people of the centre with the role {roles}."
+
+
+class OutOfScope(Forbidden):
+    """The token was made for less, whatever the role of its maker."""
+
+    code = "out_of_scope"
+    message = "This token does not allow this ({permission}). Use one that was made with it, or sign in."
+
+
+class OwnersOnly(Forbidden):
+    """Administrators may much, but not make or unmake owners."""
+
+    code = "owners_only"
+    message = "Only owners make and unmake owners. Ask one of them."
+
+
+class OwnRole(Forbidden):
+    """Somebody wants to give a role of the centre to themselves: that takes two pairs of eyes."""
+
+    code = "own_role"
+    message = "Nobody gives a role of the centre to themselves. Ask another operator."
+
+
 class NoTenant(Forbidden):
     """The caller acts for no tenant, and the thing belongs to tenants."""
 
@@ -155,7 +187,16 @@ def require(who: Principal, *permissions: Permission) -> None:
             raise NoTenant(permission=permission.value)
         if who.suspended and who.role is not None and permission in ROLE_PERMISSIONS[who.role]:
             raise TenantSuspended(permission=permission.value)
-        raise Forbidden(permission=permission.value)
+        raise _why_not(who, permission)
+
+
+def _why_not(who: Principal, permission: Permission) -> Forbidden:
+    if who.scopes is not None and permission not in who.scopes:
+        return OutOfScope(permission=permission.value)
+    if permission in CENTRE_PERMISSIONS:
+        roles = [role.value for role, may in CENTRE_ROLE_PERMISSIONS.items() if permission in may]
+        return CentreOnly(permission=permission.value, roles=" or ".join(roles))
+    return Forbidden(permission=permission.value)
 
 
 def require_tenant(who: Principal, permission: Permission) -> str:

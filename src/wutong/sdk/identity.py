@@ -29,6 +29,8 @@ PermissionName = Literal[
     "token.manage",
     "audit.read",
     "centre.read",
+    "centre.jobs",
+    "centre.books",
     "centre.operate",
     "centre.finance",
     "centre.subsidy",
@@ -113,9 +115,11 @@ class PasswordChange(Sent):
 
 
 class Member(Received):
-    """A person in the caller's tenant."""
+    """A person in a tenant."""
 
     person_id: str
+    tenant_id: str
+    tenant_name: str
     name: str
     email: str
     role: RoleName
@@ -251,6 +255,11 @@ def invite(client: "Client", email: str, role: RoleName = "member") -> Invited:
 def list_invitations(client: "Client") -> Iterator[Invitation]:
     """Go through the open invitations of the tenant."""
     return client.pages("/api/v1/invitations", Invitation)
+
+
+def withdraw_invitation(client: "Client", invitation_id: str) -> None:
+    """Withdraw an open invitation of the tenant."""
+    client.delete(f"/api/v1/invitations/{invitation_id}")
 
 
 def accept_invitation(client: "Client", secret: str, person_name: str | None = None, password: str | None = None) -> Member:

@@ -65,8 +65,8 @@ def list_jobs(session: Session, who: Principal, filters: JobFilters = NO_FILTERS
 
 
 def list_all_jobs(session: Session, who: Principal, filters: JobFilters = NO_FILTERS, page: PageRequest = FIRST_PAGE) -> Page[Job]:
-    """List the jobs of all tenants, for the centre's operators."""
-    require(who, Permission.CENTRE_READ)
+    """List the jobs of all tenants, for the centre's operators and auditors."""
+    require(who, Permission.CENTRE_JOBS)
     return cut(store.list_jobs(session, None, filters, page), page)
 
 
@@ -167,7 +167,7 @@ def log_source(session: Session, who: Principal, job_id: str, *, attempt: int | 
     if not 0 <= rank < job.request.ranks:
         raise NotFound(kind="rank", id=f"{rank} of job {job_id}")
     attempts = store.attempts_of(session, job.id)
-    if not attempts and attempt is None:
+    if not attempts and attempt in (None, 1):  # the first may be asked for before it is made
         return LogSource(None, None, ended=job.ended, rank=rank, ranks=job.request.ranks)
     chosen = attempts[-1] if attempt is None and attempts else next((each for each in attempts if each.number == attempt), None)
     if chosen is None:

@@ -28,12 +28,12 @@ def record_refund(session: Session, who: Principal, *, tenant_id: str, amount_fe
 
 
 def list_payments(session: Session, who: Principal, page: PageRequest | None = None, *, tenant_id: str | None = None) -> Page[Payment]:
-    """Return payments, the newest first: the caller's tenant's, or those of a tenant given by the centre's finance."""
+    """Return payments, the newest first: the caller's tenant's, or those of a tenant named by who reads the centre's books."""
     page = page or PageRequest()
     if tenant_id is None:
         tenant_id = require_tenant(who, Permission.MONEY_READ)
     else:
-        require(who, Permission.CENTRE_FINANCE)
+        require(who, Permission.CENTRE_BOOKS)
     return cut(store.list_payments(session, tenant_id, page.after, page.limit + 1), page)
 
 
