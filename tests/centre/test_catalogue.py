@@ -5,6 +5,7 @@ from tests.centre.conftest import want_run
 from tests.centre.stub import StubEngine
 
 from wutong.centre import service
+from wutong.centre.catalogue.rules import OnlyMachine
 from wutong.centre.reconciler import Reconciler
 from wutong.centre.rules import Impossible, NodeState, NoSuchFlavour, NoSuchNode, NoSuchPool, PoolState, RunPhase
 from wutong.centre.service import Engines
@@ -38,7 +39,7 @@ def test_the_embedded_catalogue_is_made_once_and_keeps_what_operators_changed(se
 def test_an_unknown_flavour_is_answered_with_those_there_are(centre):
     with centre.session() as session, pytest.raises(NoSuchFlavour, match=r"Choose one of: npu\.1, npu\.8\."):
         service.get_flavour(session, "npu.80")
-    with centre.session() as session, pytest.raises(NoSuchPool):
+    with centre.session() as session, pytest.raises(NoSuchPool, match="List the pools"):
         service.get_pool(session, "gpu")
 
 
@@ -72,6 +73,17 @@ def test_operators_drain_pools_and_nodes_and_others_do_not(centre):
             possible(session)
         rows = session.execute(text("SELECT action, object_id FROM identity_audit ORDER BY action")).all()
     assert [tuple(row) for row in rows] == [("node.state", "npu/n000"), ("pool.state", "npu")]
+
+
+def test_the_only_machine_of_an_engine_is_drained_with_its_pool(session):
+    service.seed_local(session, slots=2, cpus=2, memory_mb=2000)
+    with pytest.raises(OnlyMachine, match="Drain pool local instead"):
+        service.set_node_state(session, OPERATOR, "local", "local", NodeState.DRAINING, reason="fan")
+    assert service.list_nodes(session, "local")[0].state == NodeState.UP
+    assert service.set_node_state(session, OPERATOR, "local", "local", NodeState.DOWN, reason="fan").state == NodeState.DOWN
+    service.set_pool_state(session, OPERATOR, "local", PoolState.DRAINING, reason="fan")
+    with pytest.raises(Impossible, match="draining"):
+        possible(session, "cpu.1")
 
 
 def test_capacity_counts_cards_in_use(centre, engines, stub):

@@ -48,6 +48,8 @@ def test_offers_are_found_by_name_and_id_until_they_end(centre):
     assert catalogue.get_offer(centre, "ten") == catalogue.get_offer(centre, offer.id) == offer
     with pytest.raises(Conflict):
         catalogue.offer_package(centre, world.OPERATOR, name="ten", accelerator="npu910", card_hours=1, price_fen=1, validity_days=1)
+    with pytest.raises(Invalid, match=r"There is no accelerator moon. Choose one of: (\w+, )*npu910"):
+        catalogue.offer_package(centre, world.OPERATOR, name="moon", accelerator="moon", card_hours=1, price_fen=1, validity_days=1)
     catalogue.end_offer(centre, world.OPERATOR, "ten")
     with pytest.raises(NoSuchOffer, match="On sale are: none"):
         catalogue.get_offer(centre, "ten")

@@ -137,6 +137,13 @@ def test_logs_outlive_the_engine_each_attempt_its_own(world, owner):
         read_log(world, owner, job, attempt=3)
 
 
+def test_the_log_of_the_first_attempt_is_empty_until_it_is_made_and_that_of_another_is_not_there(world, owner):
+    job = world.submit(owner, after=(world.submit(owner).id,))
+    assert read_log(world, owner, job, attempt=1) == read_log(world, owner, job)
+    with pytest.raises(NotFound):
+        read_log(world, owner, job, attempt=2)
+
+
 def test_a_restart_within_an_attempt_keeps_both_logs(world, owner):
     world.engine.default = Script(seconds=10, output=b"start\n")
     job = world.submit(owner)

@@ -1,5 +1,7 @@
 """Jobs follow their runs to the end, and are tried again as the tables say."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 from tests.compute.jobs.jobskit import run_of
@@ -207,3 +209,19 @@ def test_runs_of_others_are_left_alone(world, owner):
     world.advance(1)
     world.advance(20)
     assert world.job(job).state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("reason", "told", "sentence"),
+    [
+        (EndReason.FAILED, "", "The command ended with exit code 3."),
+        (EndReason.FAILED, "It was killed by signal 9 (SIGKILL).", "It was killed by signal 9 (SIGKILL)."),
+        (EndReason.TIME_LIMIT, "It had 60 s.", "It reached its time limit. It had 60 s."),
+        (EndReason.COMPLETED, "", ""),
+    ],
+)
+def test_an_end_is_told_once(world, owner, reason, told, sentence):
+    job = world.submit(owner)
+    world.run_loops()
+    ended = replace(attempts(world, job)[0], reason=reason, detail=told, exit_code=None if "signal" in told else 3)
+    assert tracker.describe(ended) == sentence

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from wutong.centre.catalogue import service, store
-from wutong.centre.catalogue.rules import Flavour, Node, NodeEvent, NodeState, NoSuchNode, Pool, PoolState
+from wutong.centre.catalogue.rules import Flavour, Node, NodeEvent, NodeState, NoSuchNode, OnlyMachine, Pool, PoolState
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission, Principal, require
 from wutong.kit import clock
@@ -24,17 +24,23 @@ def set_pool_state(session: Session, who: Principal, name: str, state: PoolState
 
 
 def set_node_state(session: Session, who: Principal, pool: str, name: str, state: NodeState, *, reason: str) -> Node:
-    """Have a node up, draining or down; its engine is told by the inventory, where it sets machines. One that is down is not counted as capacity."""
+    """Have a node up, draining or down; its engine is told by the inventory, where it sets machines. One that is down is not counted as capacity.
+
+    Raises `OnlyMachine` for the drain of a one-machine engine, whose node has the engine's name.
+    """
     require(who, Permission.CENTRE_OPERATE)
     before = _get_node(session, pool, name)
+    engine = service.get_pool(session, pool).engine
     if before.state == state:
         return before
+    if state is NodeState.DRAINING and name == engine:
+        raise OnlyMachine(node=name, pool=pool)
     if not store.set_node_state(session, pool, name, before=before.state, after=state, reason=reason):
         raise Conflict(reason=f"Somebody else changed node {name} at the same moment. Look again.")
     change = {"state": before.state.value}, {"state": state.value, "reason": reason}
     event = NodeEvent(pool, name, clock.now(), state, reason, who.name)
     store.add_node_events(session, [event])
-    store.add_node_order(session, event, service.get_pool(session, pool).engine)
+    store.add_node_order(session, event, engine)
     identity.audit(session, who, "node.state", kind="node", id=f"{pool}/{name}", before=change[0], after=change[1])
     return _get_node(session, pool, name)
 

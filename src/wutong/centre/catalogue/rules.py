@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from wutong.kit.errors import NotFound, Problem
+from wutong.kit.errors import Conflict, NotFound, Problem
 
 
 class Device(StrEnum):
@@ -157,12 +157,21 @@ class NoSuchPool(NotFound):
     """No pool has this name."""
 
     code = "no_such_pool"
+    message = "There is no pool {id}. List the pools and choose one."
 
 
 class NoSuchNode(NotFound):
     """No node has this name."""
 
     code = "no_such_node"
+    message = "There is no machine {id}. List the machines and choose one."
+
+
+class OnlyMachine(Conflict):
+    """The only machine of an engine cannot be drained by itself: the engine starts what it is given, so nothing may be given to it."""
+
+    code = "only_machine"
+    message = "{node} is the only machine of its engine and cannot be drained by itself. Drain pool {pool} instead: it then takes no new jobs."
 
 
 class NoSuchAccelerator(NotFound):

@@ -84,6 +84,9 @@ def offer_package(
     for field, value, most in (("card_hours", card_hours, 10**7), ("price_fen", price_fen, 10**12), ("validity_days", validity_days, 3660)):
         if not 1 <= value <= most:
             raise Invalid(field=field, reason=f"Give a whole number from 1 to {most}.")
+    known = [kind.name for kind in centre.list_accelerators(session)]
+    if accelerator not in known:
+        raise Invalid(field="accelerator", reason=f"There is no accelerator {accelerator}. Choose one of: {', '.join(known) or 'none yet'}.")
     offer = PackageOffer(new_id("offer"), name, accelerator, card_hours, price_fen, validity_days, enabled=True)
     if not store.add_offer(session, offer):
         raise Conflict(reason=f"There is or was a package called {name}. Choose another name, so that old orders stay clear.")

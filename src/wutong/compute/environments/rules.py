@@ -94,7 +94,7 @@ def check_lock(lock: str) -> str:
     unpacks wheels whose hashes were given.
     """
     if len(lock.encode()) > MAX_LOCK_BYTES:
-        raise Invalid(field="lock", reason="A lock may have 1 MiB.")
+        raise Invalid(field="lock", reason="A lock has at most 1 MiB. Leave out what jobs do not import.")
     for requirement in _joined(lock):
         words = re.split(r"\s+(?=--)", requirement)
         if not _PINNED.fullmatch(words[0].strip()):

@@ -259,7 +259,7 @@ def _check_mounts(kind: str, mounts: Sequence[DataMount]) -> None:
 
 def _check_labels(labels: Mapping[str, str]) -> None:
     if len(labels) > MAX_LABELS:
-        raise Invalid(field="labels", reason=f"At most {MAX_LABELS} labels.")
+        raise Invalid(field="labels", reason=f"Give at most {MAX_LABELS} labels.")
     for name, value in labels.items():
         if not _LABEL.fullmatch(name) or len(value) > 100 or not value.isprintable():
             raise Invalid(field="labels", reason="A label's name has letters, digits and . _ / -; its value up to 100 visible characters.")

@@ -205,4 +205,6 @@ def describe(attempt: Attempt) -> str:
     reason = attempt.reason or EndReason.ENGINE_FAULT
     sentence = _SENTENCES.get(reason, "").format(code=attempt.exit_code)
     detail = attempt.detail.strip()
+    if reason is EndReason.FAILED and detail:
+        return detail  # engines say how it failed: by an exit code, or by a signal and without one
     return detail if not sentence else f"{sentence} {detail}".strip()

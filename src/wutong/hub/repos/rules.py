@@ -132,7 +132,7 @@ def check_files(files: Sequence[File]) -> list[File]:
     clean = [File(clean_path(file.path), file.size_bytes, check_digest(file.sha256)) for file in files]
     check_no_clash(file.path for file in clean)
     if any(file.size_bytes < 0 for file in clean):
-        raise Invalid(field="files", reason="A size is never negative.")
+        raise Invalid(field="files", reason="Give sizes of 0 bytes or more.")
     return sorted(clean, key=lambda file: file.path.encode())
 
 

@@ -48,7 +48,7 @@ def create_upload(
     """Announce an upload and set its size aside in the tenant's storage. Raises `QuotaExceeded`, `TooLarge`, `TooManyUploads`, `BadPath`."""
     tenant_id = require_tenant(who, Permission.DATA_WRITE)
     if size_bytes < 0:
-        raise Invalid(field="size_bytes", reason="A size is never negative.")
+        raise Invalid(field="size_bytes", reason="Give a size of 0 bytes or more.")
     if size_bytes > limit_bytes:
         raise TooLarge(size_bytes=size_bytes, limit_bytes=limit_bytes)
     reserve(session, tenant_id, size_bytes)
