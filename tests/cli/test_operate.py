@@ -35,6 +35,8 @@ def test_a_package_goes_on_sale_and_off(finance: Person, owner: Person):
     finance.quick("admin", "offer", "end", name, "--yes")
     assert name not in [offer["name"] for offer in owner.ask("order", "offers")]
     assert "card_hours" in finance.quick(*words[:-4], "--card-hours", "0", "--days", "1", status=1).err
+    odd = finance.quick("admin", "offer", "add", "odd", "12", "--accelerator", "moon", "--card-hours", "10", "--days", "30", status=1)
+    assert "accelerator: There is no accelerator moon. Choose one of: cpu-slot." in odd.err
 
 
 def test_pools_machines_and_flavours_change_with_a_reason(finance: Person):
@@ -42,7 +44,8 @@ def test_pools_machines_and_flavours_change_with_a_reason(finance: Person):
     node = next(n["name"] for n in finance.ask("admin", "nodes") if n["pool"] == pool)
     try:
         assert "is draining." in finance.quick("admin", "pool", pool, "draining", "--reason", "new fans").out
-        assert finance.quick("admin", "node", pool, node, "draining", "--reason", "new fans", "--json").json["state"] == "draining"
+        assert f"Drain pool {pool} instead" in finance.quick("admin", "node", pool, node, "draining", status=1).err
+        assert finance.quick("admin", "node", pool, node, "down", "--reason", "new fans", "--json").json["state"] == "down"
         assert "not offered any more" in finance.quick("admin", "flavour", "disable", "cpu.4").out
         latest = finance.quick("admin", "audit", "-n", "3", "--json").json
         assert [a["action"] for a in latest] == ["flavour.enabled", "node.state", "pool.state"]
@@ -65,6 +68,15 @@ def test_a_tenant_is_limited_suspended_and_restored(finance: Person, owner: Pers
     assert owner.quick("budget", "set", "10", status=1).err
     assert finance.quick("admin", "tenant", "restore", tenant_id, "--json").json["state"] == "active"
     owner.quick("budget", "set", "10")
+
+
+def test_payments_are_listed_for_both_sides(finance: Person, owner: Person, tenant: Tenant):
+    mine, theirs = owner.ask("payments"), finance.ask("admin", "payments", tenant.account.tenant_id)
+    assert [(p["kind"], p["amount_fen"]) for p in mine] == [("top_up", 1_000_000)]
+    assert mine == theirs
+    assert mine[0]["reference"] in owner.quick("payments").out
+    assert mine[0]["reference"] in finance.quick("admin", "payments", tenant.account.tenant_id).out
+    assert "does not allow" in owner.quick("admin", "payments", tenant.account.tenant_id, status=1).err
 
 
 def test_jobs_of_all_tenants_are_listed(finance: Person, owner: Person, tenant: Tenant, stranger: Tenant):

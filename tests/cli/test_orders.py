@@ -46,6 +46,11 @@ def test_storage_and_open_uploads_are_shown(owner: Person, tenant: Tenant):
         client.send("POST", "/api/v1/uploads", headers=headers)
     assert [(u["filename"], u["offset_bytes"], u["size_bytes"]) for u in owner.ask("data", "uploads")] == [("a.bin", 0, 2048)]
     assert "a.bin" in owner.quick("data", "uploads").out
+    upload_id = owner.ask("data", "uploads")[0]["id"]
+    assert "Add --yes" in owner.quick("data", "give-up", upload_id, status=1).err
+    assert owner.quick("data", "give-up", upload_id, "--yes").out == f"{upload_id} is given up.\n"
+    assert owner.ask("data", "uploads") == []
+    assert "This upload is cancelled." in owner.quick("data", "give-up", upload_id, "--yes", status=1).err
     kept = owner.ask("storage")
     assert kept["quota_bytes"] > kept["used_bytes"]
     assert "allowed" in owner.quick("storage").out

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from wutong.kit.errors import Forbidden, Problem, Unavailable
 from wutong.kit.log import get_logger
 from wutong.sdk.errors import ErrorBody
+from wutong.sdk.wire import in_words
 
 log = get_logger(__name__)
 
@@ -25,7 +26,7 @@ _HTTP_CODES = {400: "bad_request", 404: "no_such_route", 405: "method_not_allowe
 _HTTP_SENTENCES = {
     400: "The body cannot be read. Send JSON.",
     404: "There is nothing at this address. The routes are listed in /api/openapi.json.",
-    405: "This address does not answer to this method.",
+    405: "This address does not answer to this method. The routes are listed in /api/openapi.json.",
 }
 
 
@@ -33,7 +34,7 @@ class CrossSite(Forbidden):
     """A browser sent a signed-in request from another site's page."""
 
     code = "cross_site"
-    message = "This request came from another site's page and was refused."
+    message = "This request came from another site's page and was refused. Send it from the centre's own pages, or with a token."
 
 
 class TooLarge(Problem):
@@ -92,7 +93,7 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
-    fields = [{"field": _field(item["loc"]), "reason": str(item["msg"])} for item in error.errors()]
+    fields = [{"field": _field(item["loc"]), "reason": in_words(item)} for item in error.errors()]
     first = fields[0] if fields else {"field": "body", "reason": "cannot be read"}
     details = {**first, "fields": fields}
     return answer(422, "invalid", f"{first['field']}: {first['reason']}.", _id(request), plain(details))
@@ -107,7 +108,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _unstorable(request: Request, error: Exception) -> JSONResponse:
     log.warning("a value could not be stored", error=str(error)[:300], request_id=_id(request))
-    message = "A value cannot be stored: a text with a NUL character, or a number that is too large."
+    message = "A value cannot be stored: a text with a NUL character, or a number that is too large. Take out the one, or send a smaller one."
     return answer(422, "invalid", message, _id(request), {"field": "", "reason": message})
 
 

@@ -178,5 +178,5 @@ def _metadata(text: str) -> dict[str, str]:
         try:
             about[key] = base64.b64decode(value, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
-            raise Invalid(field="Upload-Metadata", reason=f"The value of {key[:40]} is not UTF-8 text in base 64.") from None
+            raise Invalid(field="Upload-Metadata", reason=f"Send the value of {key[:40]} as UTF-8 text in base 64.") from None
     return about

@@ -1,4 +1,4 @@
-"""`wutong register`, `login`, `logout`, `whoami`, `token`, `member`, `secret`: who one is, and who else is there."""
+"""`wutong register`, `join`, `login`, `logout`, `whoami`, `token`, `secret`: who one is, and what one proves it with."""
 
 import getpass
 import os
@@ -14,13 +14,13 @@ from wutong.cli.config import Config
 from wutong.cli.show import Stop
 from wutong.sdk import catalogue, identity
 from wutong.sdk.client import Client
-from wutong.sdk.identity import RoleName
+from wutong.sdk.errors import Invalid
 
 tokens = typer.Typer(help="API tokens for programs.", no_args_is_help=True)
-members = typer.Typer(help="People of your organisation.", no_args_is_help=True)
 secrets = typer.Typer(help="Secrets that jobs may ask for by name.", no_args_is_help=True)
 
 Url = Annotated[str | None, typer.Option(help="Address of the centre.")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 def register(
@@ -30,7 +30,7 @@ def register(
     email: Annotated[str, typer.Option(help="Your e-mail address; you sign in with it.")],
     kind: Annotated[str, typer.Option(help="enterprise, university, institute, government or other.")] = "enterprise",
     url: Url = None,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+    password_stdin: PasswordStdin = False,
 ) -> None:
     """Sign up an organisation, with yourself as its owner, and sign in."""
     address = url or config.load().url
@@ -42,15 +42,43 @@ def register(
     show.out.print(f"{show.cell(made.tenant.name)} is registered as {made.tenant.id}. You are its owner, and signed in.")
 
 
+def join(
+    secret: Annotated[str, typer.Argument(help="Secret of the invitation; `-` reads it from standard input.")],
+    person: Annotated[str | None, typer.Option(help="Your name, if you are new to the centre; you then choose a password and are signed in.")] = None,
+    url: Url = None,
+    password_stdin: PasswordStdin = False,
+) -> None:
+    """Join an organisation that has invited you."""
+    address = url or config.load().url
+    given = sys.stdin.readline().strip() if secret == "-" else secret  # noqa: S105 a dash is no secret
+    password = read_password(from_stdin=password_stdin) if person else None
+    with Client(address, None) as centre:
+        try:
+            joined = identity.accept_invitation(centre, given, person, password)
+        except Invalid as error:
+            if person or error.details.get("field") != "password":
+                raise
+            raise Stop("You are new to this centre: add --person with your name, and choose a password.") from None
+        role = f"You are {joined.role} of {show.cell(joined.tenant_name)} ({joined.tenant_id}) now"
+        if password is None:
+            show.out.print(f"{role}. `wutong login --tenant {joined.tenant_id}` lets you act for it.")
+            return
+        keep_session(centre, address, joined.email, password, joined.tenant_id)
+    show.out.print(f"{role}, and signed in.")
+
+
 def login(
     email: Annotated[str | None, typer.Option(help="E-mail address to sign in with.")] = None,
     token: Annotated[str | None, typer.Option(help="API token instead; `-` reads it from standard input.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Id of the organisation to act for; the one joined first by default.")] = None,
     url: Url = None,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+    password_stdin: PasswordStdin = False,
 ) -> None:
     """Sign in with e-mail and password, or with a token."""
     address = url or config.load().url
     if token:
+        if tenant:
+            raise Stop("A token acts for the organisation it was made in. Leave --tenant out, or sign in with your e-mail address.")
         secret = sys.stdin.readline().strip() if token == "-" else token  # noqa: S105 a dash is no secret
         with Client(address, secret) as centre:
             who = identity.me(centre)
@@ -58,7 +86,7 @@ def login(
     else:
         chosen = email or typer.prompt("E-mail")
         with Client(address, None) as centre:
-            path = keep_session(centre, address, chosen, read_password(from_stdin=password_stdin))
+            path = keep_session(centre, address, chosen, read_password(from_stdin=password_stdin), tenant)
         with client() as centre:
             who = identity.me(centre)
     of = organisation(who)
@@ -70,9 +98,9 @@ def organisation(who: identity.Me) -> str | None:
     return next((each.tenant_name for each in who.memberships if each.tenant_id == who.tenant_id), None)
 
 
-def keep_session(centre: Client, address: str, email: str, password: str) -> str:
+def keep_session(centre: Client, address: str, email: str, password: str, tenant: str | None = None) -> str:
     """Sign in and keep the session's secret in the configuration."""
-    opened = identity.sign_in(centre, email, password)
+    opened = identity.sign_in(centre, email, password, tenant)
     return str(config.save(Config(address, opened.secret)))
 
 
@@ -97,8 +125,9 @@ def whoami(as_json: Json = False) -> None:
     with client() as centre:
         who = identity.me(centre)
     if as_json:
-        show.as_json(who)
+        show.print_json(who)
         return
+    others = [f"{each.tenant_name} ({each.tenant_id})" for each in who.memberships if each.tenant_id != who.tenant_id]
     show.facts(
         [
             ("name", who.name),
@@ -107,6 +136,7 @@ def whoami(as_json: Json = False) -> None:
             ("organisation", organisation(who)),
             ("tenant", who.tenant_id),
             ("role", who.role),
+            ("also in", ", ".join(others)),
             ("centre roles", ", ".join(who.centre_roles)),
             ("centre", config.load().url),
         ]
@@ -118,11 +148,9 @@ def list_tokens(as_json: Json = False) -> None:
     """List your API tokens; their secrets are never shown again."""
     with client() as centre:
         found = list(identity.list_tokens(centre))
-    if as_json:
-        show.as_json(found)
-        return
     rows = [(t.id, t.name, ", ".join(t.scopes) if t.scopes is not None else "all you may", t.expires_at, t.last_used_at) for t in found]
-    show.table(("ID", "NAME", "MAY", "EXPIRES", "LAST USED"), rows, empty="No tokens yet.")
+    empty = "No tokens yet. `wutong token create` makes one."
+    show.listing(found, ("ID", "NAME", "MAY", "EXPIRES", "?LAST USED"), rows, empty=empty, as_json=as_json)
 
 
 @tokens.command("create")
@@ -137,10 +165,7 @@ def create_token(
     with client() as centre:
         wanted = checked(identity.NewToken, {"name": name, "scopes": scope, "expires_at": expires})
         made = identity.create_token(centre, wanted.name, wanted.scopes, wanted.expires_at)
-    if as_json:
-        show.as_json(made)
-    else:
-        show.out.print(f"{made.secret}\n[dim]Shown once; keep it safe.[/dim]")
+    show.outcome(made, f"{made.secret}\n[dim]Shown once; keep it safe.[/dim]", as_json=as_json)
 
 
 @tokens.command("revoke")
@@ -152,76 +177,14 @@ def revoke_token(token_id: Annotated[str, typer.Argument(help="Id of the token."
     show.out.print(f"{show.cell(token_id)} is revoked.")
 
 
-@members.command("ls")
-def list_members(as_json: Json = False) -> None:
-    """List people and their roles."""
-    with client() as centre:
-        found = list(identity.list_members(centre))
-    if as_json:
-        show.as_json(found)
-        return
-    show.table(("ID", "NAME", "E-MAIL", "ROLE"), [(m.person_id, m.name, m.email, m.role) for m in found], empty="Nobody.")
-
-
-@members.command()
-def invite(
-    email: Annotated[str, typer.Argument(help="Whom.")],
-    role: Annotated[str, typer.Option(help="owner, admin, finance, member or viewer.")] = "member",
-    as_json: Json = False,
-) -> None:
-    """Invite somebody. The secret shown lets them in; pass it on safely."""
-    with client() as centre:
-        wanted = checked(identity.NewInvitation, {"email": email, "role": role})
-        made = identity.invite(centre, wanted.email, wanted.role)
-    if as_json:
-        show.as_json(made)
-    else:
-        show.out.print(f"{made.secret}\n[dim]Valid until {show.cell(made.invitation.expires_at)}.[/dim]")
-
-
-@members.command("role")
-def change_role(
-    person: Annotated[str, typer.Argument(help="Id or e-mail address of the member.")],
-    role: Annotated[RoleName, typer.Argument(help="What the member becomes.")],
-    as_json: Json = False,
-) -> None:
-    """Give a member another role. Only owners make and unmake owners."""
-    with client() as centre:
-        changed = identity.change_role(centre, member_id(centre, person), role)
-    if as_json:
-        show.as_json(changed)
-    else:
-        show.out.print(f"{show.cell(changed.name)} is {changed.role} now.")
-
-
-@members.command("remove")
-def remove_member(person: Annotated[str, typer.Argument(help="Id or e-mail address of the member.")], yes: Yes = False) -> None:
-    """Take a member out of your organisation, or leave it yourself."""
-    show.confirm(f"Take {person} out of your organisation?", yes=yes)
-    with client() as centre:
-        identity.remove_member(centre, member_id(centre, person))
-    show.out.print(f"{show.cell(person)} is no member any more.")
-
-
-def member_id(centre: Client, person: str) -> str:
-    """Return the id of a member named by id or e-mail address."""
-    if "@" not in person:
-        return person
-    found = next((m.person_id for m in identity.list_members(centre) if m.email.lower() == person.strip().lower()), None)
-    if found is None:
-        raise Stop(f"There is no member with the address {person}. `wutong member ls` lists them.")
-    return found
-
-
 @secrets.command("ls")
 def list_secrets(as_json: Json = False) -> None:
     """List names of secrets; values are never shown."""
     with client() as centre:
         found = catalogue.list_secrets(centre)
-    if as_json:
-        show.as_json(found)
-        return
-    show.table(("NAME", "SET"), [(s.name, s.updated_at) for s in found], empty="No secrets yet.")
+    empty = "No secrets yet. `wutong secret set` keeps one."
+    rows = [(s.name, s.updated_at) for s in found]
+    show.listing(found, ("NAME", "SET"), rows, empty=empty, as_json=as_json)
 
 
 @secrets.command("set")
@@ -229,7 +192,7 @@ def set_secret(name: Annotated[str, typer.Argument(help="Name, which is the vari
     """Set a secret; the value is read from standard input or asked for."""
     value = getpass.getpass("Value: ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
     if not value:
-        raise Stop("A secret cannot be empty.")
+        raise Stop("The value is empty, so nothing was kept. Type it, or pipe it in.")
     with client() as centre:
         catalogue.set_secret(centre, name, value)
     show.out.print(f"{show.cell(name)} is set.")

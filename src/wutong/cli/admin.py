@@ -1,14 +1,14 @@
 """`wutong admin`: what the centre's own people do with money and packages, and what they look at."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from wutong.cli import operate, operations, show
 from wutong.cli.common import Json, Yes, checked, client
-from wutong.cli.job import ran
-from wutong.cli.money import fen
+from wutong.cli.job import ran, why
+from wutong.cli.money import PAYMENTS, fen, payment_rows
 from wutong.cli.show import yuan
 from wutong.sdk import admin, identity, orders, tenants
 from wutong.sdk.jobs import JobState
@@ -33,10 +33,7 @@ def topup(
     show.confirm(f"Record {yuan(fen(amount))} for {tenant}, reference {reference}?", yes=yes)
     with client() as centre:
         made = admin.top_up(centre, tenant_id=tenant, amount_fen=fen(amount), reference=reference)
-    if as_json:
-        show.as_json(made)
-    else:
-        show.out.print(f"{yuan(made.amount_fen)} recorded for {show.cell(made.tenant_id)}.")
+    show.outcome(made, f"{yuan(made.amount_fen)} recorded for {show.cell(made.tenant_id)}.", as_json=as_json)
 
 
 @app.command()
@@ -52,10 +49,15 @@ def refund(
     show.confirm(f"Take {yuan(fen(amount))} from {tenant} as paid back, reference {reference}?", yes=yes)
     with client() as centre:
         made = admin.refund(centre, tenant_id=tenant, amount_fen=fen(amount), reference=reference, memo=memo)
-    if as_json:
-        show.as_json(made)
-    else:
-        show.out.print(f"{yuan(made.amount_fen)} recorded as paid back to {show.cell(made.tenant_id)}.")
+    show.outcome(made, f"{yuan(made.amount_fen)} recorded as paid back to {show.cell(made.tenant_id)}.", as_json=as_json)
+
+
+@app.command()
+def payments(tenant: Annotated[str, typer.Argument(help="Id of the tenant.")], as_json: Json = False) -> None:
+    """List what a tenant paid in and was paid back, newest first."""
+    with client() as centre:
+        found = list(admin.list_payments(centre, tenant))
+    show.listing(found, PAYMENTS, payment_rows(found), empty=f"{tenant} has paid nothing yet.", as_json=as_json)
 
 
 @app.command("tenants")
@@ -66,11 +68,8 @@ def list_tenants(
     """List tenants."""
     with client() as centre:
         found = list(tenants.list_tenants(centre, search))
-    if as_json:
-        show.as_json(found)
-        return
     rows = [(t.id, t.name, t.credit_code, t.state, t.created_at) for t in found]
-    show.table(("ID", "NAME", "CREDIT CODE", "STATE", "SINCE"), rows, empty="No tenants yet.")
+    show.listing(found, ("ID", "NAME", "CREDIT CODE", "STATE", "?SINCE"), rows, empty="No tenants yet.", as_json=as_json)
 
 
 @app.command()
@@ -83,10 +82,8 @@ def price(
     """Set a price from a moment on. What happened before keeps its price."""
     with client() as centre:
         made = admin.set_price(centre, flavour=flavour, fen_per_card_hour=fen(amount), valid_from=valid_from.astimezone() if valid_from else None)
-    if as_json:
-        show.as_json(made)
-    else:
-        show.out.print(f"A card-hour of {show.cell(made.flavour)} costs {yuan(made.fen_per_card_hour)} from {show.cell(made.valid_from)}.")
+    sentence = f"A card-hour of {show.cell(made.flavour)} costs {yuan(made.fen_per_card_hour)} from {show.cell(made.valid_from)}."
+    show.outcome(made, sentence, as_json=as_json)
 
 
 @offers.command("add")
@@ -102,10 +99,7 @@ def add_offer(
     fields = {"name": name, "accelerator": accelerator, "card_hours": card_hours, "price_fen": fen(amount), "validity_days": days}
     with client() as centre:
         made = admin.offer_package(centre, checked(orders.OfferRequest, fields))
-    if as_json:
-        show.as_json(made)
-    else:
-        show.out.print(f"{show.cell(made.name)} is on sale: {made.card_hours} card-hours for {yuan(made.price_fen)}.")
+    show.outcome(made, f"{show.cell(made.name)} is on sale: {made.card_hours} card-hours for {yuan(made.price_fen)}.", as_json=as_json)
 
 
 @offers.command("end")
@@ -128,10 +122,8 @@ def terms(
     body = checked(orders.ReservationTermsRequest, {"fen_per_card_day": fen(amount), "share_permille": share * 10})
     with client() as centre:
         made = admin.set_reservation_terms(centre, pool, body)
-    if as_json:
-        show.as_json(made)
-    else:
-        show.out.print(f"Up to {share} % of {show.cell(made.pool)} can be reserved, for {yuan(made.fen_per_card_day)} a card and day.")
+    sentence = f"Up to {share} % of {show.cell(made.pool)} can be reserved, for {yuan(made.fen_per_card_day)} a card and day."
+    show.outcome(made, sentence, as_json=as_json)
 
 
 @app.command()
@@ -143,12 +135,9 @@ def jobs(
     """List the jobs of all tenants, newest first."""
     with client() as centre:
         found = list(admin.list_all_jobs(centre, state=state, most=most))
-    if as_json:
-        show.as_json(found)
-        return
-    columns = ("ID", "TENANT", "NAME", "STATE", "WHY", "FLAVOUR", ">TIME", ">COST", "SUBMITTED")
-    rows = [(j.id, j.tenant_id, j.name, j.state, j.reason or "", j.flavour, ran(j), yuan(j.charged_fen), j.created_at) for j in found]
-    show.table(columns, rows, empty="No jobs yet.")
+    rows = [(j.id, j.tenant_id, j.name, j.state, why(j), j.flavour, ran(j), yuan(j.charged_fen), j.created_at) for j in found]
+    columns = ("ID", "TENANT", "NAME", "STATE", "?WHY", "?FLAVOUR", "?>TIME", ">COST", "?SUBMITTED")
+    show.listing(found, columns, rows, empty="No jobs yet.", as_json=as_json)
 
 
 @app.command()
@@ -157,7 +146,7 @@ def pools(as_json: Json = False) -> None:
     with client() as centre:
         found, capacity = admin.list_pools(centre), admin.get_capacity(centre)
     if as_json:
-        show.as_json({"pools": [p.model_dump(mode="json") for p in found], "capacity": capacity.model_dump(mode="json")})
+        show.print_json({"pools": [p.model_dump(mode="json") for p in found], "capacity": capacity.model_dump(mode="json")})
         return
     rows = [(p.name, p.engine, p.accelerator, p.state, p.description) for p in found]
     show.table(("POOL", "ENGINE", "ACCELERATOR", "STATE", ""), rows, empty="No pools yet.")
@@ -169,11 +158,8 @@ def nodes(as_json: Json = False) -> None:
     """List machines."""
     with client() as centre:
         found = admin.list_nodes(centre)
-    if as_json:
-        show.as_json(found)
-        return
     rows = [(n.name, n.pool, n.state, n.cards, n.cpus, show.size(n.memory_mb * 2**20)) for n in found]
-    show.table(("NODE", "POOL", "STATE", ">CARDS", ">CPUS", ">MEMORY"), rows, empty="No machines yet.")
+    show.listing(found, ("NODE", "POOL", "STATE", ">CARDS", ">CPUS", ">MEMORY"), rows, empty="No machines yet.", as_json=as_json)
 
 
 @app.command("ledger-check")
@@ -182,7 +168,7 @@ def ledger_check(as_json: Json = False) -> None:
     with client() as centre:
         found = admin.ledger_check(centre)
     if as_json:
-        show.as_json(found)
+        show.print_json(found)
     else:
         for problem in found.problems:
             show.out.print(f"[red]{show.cell(problem)}[/red]")
@@ -200,8 +186,5 @@ def audit(
     """Show who did what, when, from where."""
     with client() as centre:
         found = list(identity.list_audit(centre, most=most))
-    if as_json:
-        show.as_json(found)
-        return
-    rows: list[tuple[Any, ...]] = [(a.at, a.person_name, a.action, f"{a.kind} {a.object_id}", a.address) for a in found]
-    show.table(("WHEN", "WHO", "DID", "TO", "FROM"), rows, empty="Nothing yet.")
+    rows = [(a.at, a.person_name, a.action, f"{a.kind} {a.object_id}", a.address) for a in found]
+    show.listing(found, ("WHEN", "WHO", "DID", "TO", "?FROM"), rows, empty="Nothing yet.", as_json=as_json)

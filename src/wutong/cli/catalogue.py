@@ -19,12 +19,9 @@ def flavors(as_json: Json = False) -> None:
     """List machine sizes and what a card-hour of each costs now."""
     with client() as centre:
         found = catalogue.list_flavours(centre)
-    if as_json:
-        show.as_json(found)
-        return
-    columns = ("FLAVOUR", "POOL", "ACCELERATOR", ">CARDS", ">CPUS", ">MEMORY", ">PER CARD-HOUR", "")
     rows = [(f.name, f.pool, f.accelerator, f.cards, f.cpus, show.size(f.memory_mb * 2**20), price(f), f.description) for f in found]
-    show.table(columns, rows, empty="The centre offers no machines yet.")
+    columns = ("FLAVOUR", "?POOL", "ACCELERATOR", ">CARDS", ">CPUS", ">MEMORY", ">PER CARD-HOUR", "?")
+    show.listing(found, columns, rows, empty="The centre offers no machines yet.", as_json=as_json)
 
 
 def price(flavour: Flavour) -> str:
@@ -37,11 +34,8 @@ def list_environments(as_json: Json = False) -> None:
     """List environments."""
     with client() as centre:
         found = list(catalogue.list_environments(centre))
-    if as_json:
-        show.as_json(found)
-        return
     rows = [(e.name, e.state, e.python or "-", "-" if e.size_bytes is None else show.size(e.size_bytes), e.built_at, why(e)) for e in found]
-    show.table(("NAME", "STATE", "PYTHON", ">SIZE", "BUILT", ""), rows, empty="No environments yet.")
+    show.listing(found, ("NAME", "STATE", "?PYTHON", "?>SIZE", "?BUILT", ""), rows, empty="No environments yet.", as_json=as_json)
 
 
 def why(environment: Environment) -> str:
@@ -64,12 +58,9 @@ def build_environment(
             while wait and found.state not in {"ready", "failed"}:
                 time.sleep(0.5)
                 found = catalogue.get_environment(centre, name)
-    if as_json:
-        show.as_json(found)
-    else:
-        show.out.print(f"{show.cell(found.name)}  {found.state}  {show.size(found.size_bytes) if found.size_bytes else ''}")
+    show.outcome(found, f"{show.cell(found.name)}  {found.state}  {show.size(found.size_bytes) if found.size_bytes else ''}", as_json=as_json)
     if found.state == "failed":
-        raise Stop(found.detail or f"{name} could not be built.")
+        raise Stop(found.detail or f"{name} could not be built. Register it again with another lock.")
 
 
 @environments.command("add")
@@ -81,7 +72,4 @@ def add_environment(
     """Register an environment of your organisation; it is built when a job first needs it."""
     with client() as centre:
         made = catalogue.register_environment(centre, name, lock.read_text(encoding="utf-8"))
-    if as_json:
-        show.as_json(made)
-    else:
-        show.out.print(f"{show.cell(made.name)}  {made.state}")
+    show.outcome(made, f"{show.cell(made.name)}  {made.state}", as_json=as_json)

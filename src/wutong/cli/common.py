@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from wutong.cli import config
 from wutong.cli.show import Stop
 from wutong.sdk.client import Client
+from wutong.sdk.wire import in_words
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -29,5 +30,5 @@ def checked(model: type[M], fields: Mapping[str, Any], *, hint: str = "") -> M:
     try:
         return model(**fields)
     except ValidationError as error:
-        wrong = [f"{'.'.join(str(part) for part in issue['loc'])}: {issue['msg']}" for issue in error.errors()]
+        wrong = [f"{'.'.join(str(part) for part in issue['loc'])}: {in_words(issue)}" for issue in error.errors()]
         raise Stop(" ".join(filter(None, [f"{'; '.join(wrong)}.", hint]))) from None

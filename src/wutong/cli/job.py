@@ -3,16 +3,14 @@
 import json
 import sys
 import time
-import tomllib
 import uuid
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
-from wutong.cli import push, show
-from wutong.cli.common import Json, Yes, checked, client
+from wutong.cli import jobfile, push, show
+from wutong.cli.common import Json, Yes, client
 from wutong.cli.show import Stop, card_hours, duration, yuan
 from wutong.sdk import jobs
 from wutong.sdk.client import Client
@@ -45,72 +43,27 @@ def submit(  # noqa: PLR0917 typer makes options of parameters
     as_json: Json = False,
 ) -> None:
     """Submit a job, from a file, from options, or both. Shows the estimate and asks before it holds money."""
-    fields = read_file(file) if file else {}
-    given = {
+    given: dict[str, Any] = {
         "name": name,
         "command": command,
         "environment": environment,
         "flavour": flavour,
         "time_limit_s": time_limit,
         "tries": tries,
-        "array": array,
-        "after": after,
-        "secrets": secret,
     }
-    fields.update({field: value for field, value in given.items() if value is not None})
-    if data:
-        fields["datasets"] = [mounted(text) for text in data]
-    if variable:
-        fields["env"] = {**fields.get("env", {}), **dict(pair(text) for text in variable)}
-    if model:
-        fields["outputs"] = {**fields.get("outputs", {}), "model": model}
+    given |= {"array": array, "after": after, "secrets": secret}
+    fields = jobfile.gather(file, given, data=data or [], variables=variable or [], model=model)
     with client() as centre:
         folder = code or fields.get("code")
         if folder:
             fields["code"] = push.code_reference(centre, folder, base=file.parent if file and not code else Path())
-        request = parse(fields)
+        request = jobfile.parse(fields)
         if not yes:
             ask(centre, request)
         job = jobs.submit(centre, request, key=key or str(uuid.uuid4()))
-        if as_json:
-            show.as_json(job)
-        else:
-            show.out.print(f"{job.id}  {show.cell(job.name)}  {job.state}")
+        show.outcome(job, f"{job.id}  {show.cell(job.name)}  {job.state}", as_json=as_json)
         if watch_it:
             raise typer.Exit(follow_to_end(centre, job.id))
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """Read a job file into plain fields."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        fields = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except OSError as error:
-        raise Stop(f"{path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Stop(f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}") from None
-    if not isinstance(fields, dict):
-        raise Stop(f"{path} must hold fields such as `name:` and `command:`. `wutong job schema` prints all of them.")
-    return fields
-
-
-def parse(fields: dict[str, Any]) -> JobRequest:
-    """Check the fields, and say every one that is wrong."""
-    return checked(JobRequest, fields, hint="`wutong job schema` prints the fields of a job.")
-
-
-def mounted(text: str) -> dict[str, str]:
-    """Read `name=ref` or `ref` as a mount; without a name, the repository's own serves."""
-    name, _, ref = text.rpartition("=")
-    return {"ref": ref, "path": name}
-
-
-def pair(text: str) -> tuple[str, str]:
-    """Read NAME=value."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise Stop(f"--env {text}: write it as NAME=value.")
-    return name, value
 
 
 def ask(centre: Client, request: JobRequest) -> None:
@@ -135,7 +88,7 @@ def in_words(cost: Estimate) -> str:
 @app.command()
 def schema() -> None:
     """Print the JSON schema of a job file."""
-    show.as_json(JobRequest.model_json_schema())
+    show.print_json(JobRequest.model_json_schema())
 
 
 @app.command("ls")
@@ -149,12 +102,14 @@ def list_(
     """List jobs, newest first; an array is one line, and `--array` lists its jobs."""
     with client() as centre:
         found = list(jobs.list_jobs(centre, state=state, name=name, parent_id=array, most=most))
-    if as_json:
-        show.as_json(found)
-        return
-    columns = ("ID", "NAME", "STATE", "WHY", "FLAVOUR", ">TIME", ">COST", "SUBMITTED")
-    rows = [(j.id, j.name, j.state, j.reason or "", j.flavour, ran(j), yuan(j.charged_fen), j.created_at) for j in found]
-    show.table(columns, rows, empty="No jobs yet. `wutong job submit` starts one.")
+    rows = [(j.id, j.name, j.state, why(j), j.flavour, ran(j), yuan(j.charged_fen), j.created_at) for j in found]
+    columns = ("ID", "NAME", "STATE", "?WHY", "?FLAVOUR", ">TIME", ">COST", "?SUBMITTED")
+    show.listing(found, columns, rows, empty="No jobs yet. `wutong job submit` starts one.", as_json=as_json)
+
+
+def why(job: Job) -> str:
+    """Write why a job is where it is, nothing where all went well."""
+    return "" if job.state == JobState.SUCCEEDED else job.reason or ""
 
 
 def ran(job: Job) -> str:
@@ -171,7 +126,7 @@ def show_(job_id: JobId, as_json: Json = False) -> None:
     with client() as centre:
         job, attempts = jobs.get(centre, job_id), jobs.list_attempts(centre, job_id)
     if as_json:
-        show.as_json({**job.model_dump(mode="json"), "attempts": [a.model_dump(mode="json") for a in attempts]})
+        show.print_json({**job.model_dump(mode="json"), "attempts": [a.model_dump(mode="json") for a in attempts]})
         return
     show.facts(
         [
@@ -182,7 +137,7 @@ def show_(job_id: JobId, as_json: Json = False) -> None:
             ("detail", job.detail),
             ("position", job.position),
             ("waits for", job.waiting_for),
-            ("flavour", f"{job.flavour} x {job.nodes}"),
+            ("flavour", f"{job.flavour} x {job.nodes}" if job.nodes > 1 else job.flavour),
             ("ranks", f"0 to {job.ranks - 1}, each with a log of its own (`--rank`)" if job.ranks > 1 else None),
             ("environment", job.environment),
             ("command", job.command if isinstance(job.command, str) else json.dumps(job.command)),
@@ -190,18 +145,19 @@ def show_(job_id: JobId, as_json: Json = False) -> None:
             ("started", job.started_at),
             ("ended", job.ended_at),
             ("exit code", job.exit_code),
-            ("cost so far", yuan(job.charged_fen)),
+            ("cost" if job.settled else "cost so far", yuan(job.charged_fen)),
             ("outputs", job.outputs_version),
             ("metrics", json.dumps(job.metrics) if job.metrics else None),
         ]
     )
     rows = [(a.number, a.reason or "under way", a.exit_code, a.started_at, a.ended_at, a.detail) for a in attempts]
-    show.table(("ATTEMPT", "ENDED AS", ">EXIT", "STARTED", "ENDED", "DETAIL"), rows, empty="It was not tried yet.")
+    show.out.print()
+    show.table(("ATTEMPT", "ENDED AS", ">EXIT", "?STARTED", "ENDED", "DETAIL"), rows, empty="It was not tried.")
 
 
 @app.command()
 def watch(job_id: JobId) -> None:
-    """Follow the log until the job ends; the exit status is 0 when it succeeded."""
+    """Follow the log until the job ends. The exit status is 0 when it succeeded, the command's own when it failed with one, else 1."""
     with client() as centre:
         raise typer.Exit(follow_to_end(centre, job_id))
 
@@ -228,10 +184,7 @@ def cancel(job_id: JobId, yes: Yes = False, as_json: Json = False) -> None:
     show.confirm(f"Cancel {job_id}?", yes=yes)
     with client() as centre:
         job = jobs.cancel(centre, job_id)
-    if as_json:
-        show.as_json(job)
-    else:
-        show.out.print(f"{job.id}  {job.state}  {job.reason or ''}")
+    show.outcome(job, f"{job.id}  {job.state}  {job.reason or ''}", as_json=as_json)
 
 
 @app.command()
@@ -239,42 +192,68 @@ def events(job_id: JobId, as_json: Json = False) -> None:
     """Show all that happened to a job."""
     with client() as centre:
         found = list(jobs.list_events(centre, job_id))
-    if as_json:
-        show.as_json(found)
-        return
     rows = [(e.at, e.what, e.state, e.attempt or "", e.by, e.detail) for e in found]
-    show.table(("WHEN", "WHAT", "STATE", ">ATTEMPT", "BY", "DETAIL"), rows, empty="Nothing happened yet.")
+    show.listing(found, ("WHEN", "WHAT", "STATE", ">ATTEMPT", "?BY", "DETAIL"), rows, empty="Nothing happened yet.", as_json=as_json)
 
 
 def follow_to_end(centre: Client, job_id: str) -> int:
-    """Print what the job says until it ended, then how it ended; return 0, the job's own status, or 1."""
-    said = None
+    """Print what the job says until it ended, then how it ended; return 0, the command's own status, or 1."""
+    try:
+        job = follow_job(centre, job_id)
+    except KeyboardInterrupt:
+        raise Stop(f"The job goes on. `wutong job watch {job_id}` follows it again, `wutong job cancel {job_id}` ends it.", 130) from None
+    show.err.print(show.cell(ending(job)))
+    return 0 if job.state == JobState.SUCCEEDED else (job.exit_code or 1)
+
+
+def follow_job(centre: Client, job_id: str) -> Job:
+    """Print the log of one attempt after the other, and in between what the job waits for; an array has no log. Return the job as it ended."""
+    said, followed = "", 0
     while True:
         job = jobs.get(centre, job_id)
-        if job.state in ENDED or job.state in {JobState.RUNNING, JobState.FINISHING}:
-            break
-        now = (job.state, job.reason, job.waiting_for)
-        if now != said:
+        for number in range(followed + 1, begun(job) + 1):
+            if number > 1:
+                show.err.print(f"attempt {number}:")
+            for piece in jobs.follow_log(centre, job_id, attempt=number):
+                sys.stdout.buffer.write(piece)
+                sys.stdout.buffer.flush()
+            followed = number
+        if job.state in ENDED:
+            return job
+        now = standing(job)
+        if now != said and job.state != JobState.RUNNING:
             said = now
-            place = f", place {job.position}" if job.position else ""
-            show.err.print(show.cell(f"{job.state}{place}: {job.waiting_for or job.detail or job.reason or 'it starts in a moment'}"))
+            show.err.print(show.cell(now))
         time.sleep(0.3)
-    for piece in jobs.follow_log(centre, job_id):
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
-    job = jobs.await_end(centre, job_id)
-    why = "" if job.reason in (None, "completed") else f" ({job.reason})"
-    show.err.print(show.cell(f"{job.state}{why} after {ran(job)}; {yuan(job.charged_fen)} so far{'; ' + job.detail if job.detail else ''}"))
-    return 0 if job.state == JobState.SUCCEEDED else (job.exit_code or 1)
+
+
+def begun(job: Job) -> int:
+    """Return how many attempts have a log to follow; that of a queued one is still to come."""
+    return 0 if job.array_size is not None else job.attempt - (job.state == JobState.QUEUED)
+
+
+def standing(job: Job) -> str:
+    """Say where a job stands that has not ended."""
+    if job.array_size is not None:
+        return f"{job.state}: {show.count(job.array_size, 'job')}, which `wutong job ls --array {job.id}` lists"
+    place = f", place {job.position}" if job.position else ""
+    return f"{job.state}{place}: {job.waiting_for or job.detail or job.reason or 'it goes on in a moment'}"
+
+
+def ending(job: Job) -> str:
+    """Say how a job ended."""
+    lasted = f" after {ran(job)}" if job.started_at else ""
+    why = job.detail or ("" if job.state == JobState.SUCCEEDED else f"The cause is {job.reason}.")
+    return f"{job.state}{lasted}, {yuan(job.charged_fen)} so far. {why}".strip()
 
 
 @app.command("estimate")
 def estimate_(file: Annotated[Path, typer.Argument(help="Job file, YAML or TOML.")], as_json: Json = False) -> None:
     """Say what a job would cost if it ran to its time limit, and who would pay."""
     with client() as centre:
-        cost = jobs.estimate(centre, parse({**read_file(file), "code": None}))
+        cost = jobs.estimate(centre, jobfile.parse({**jobfile.read_file(file), "code": None}))
     if as_json:
-        show.as_json(cost)
+        show.print_json(cost)
         return
     show.out.print(in_words(cost))
     show.facts([("held at the start", yuan(cost.hold_fen)), ("from cash", yuan(cost.cash_fen)), ("problems", " ".join(cost.problems))])

@@ -6,10 +6,16 @@ from typing import Annotated
 
 import typer
 
-from wutong.cli import account, admin, catalogue, job, local, money, orders, push, show, storage
+from wutong.cli import account, admin, catalogue, job, local, members, money, orders, push, show, storage
 from wutong.cli.show import Stop
 from wutong.sdk.data import RepoKind
 from wutong.sdk.errors import ApiError
+
+# The API says what would work at the API; these are what works at the command.
+OUR_WORDS = {
+    "unauthenticated": "Your sign-in is not valid any more. Run `wutong login`, or set WUTONG_TOKEN to a token that is.",
+    "no_tenant": "You are not acting for an organisation. `wutong login --tenant` chooses one of yours, `wutong join` takes an invitation.",
+}
 
 app = typer.Typer(
     name="wutong",
@@ -20,12 +26,14 @@ app = typer.Typer(
 )
 
 app.command()(account.register)
+app.command()(account.join)
 app.command()(account.login)
 app.command()(account.logout)
 app.command()(account.whoami)
 app.command()(catalogue.flavors)
 app.command()(money.balance)
 app.command()(money.topup)
+app.command()(money.payments)
 app.command()(money.bill)
 app.command()(money.statement)
 app.command()(money.notices)
@@ -33,6 +41,7 @@ app.command()(storage.storage)
 app.add_typer(job.app, name="job")
 data = push.commands(RepoKind.DATASET, "data set")
 data.command()(storage.uploads)
+data.command()(storage.give_up)
 app.add_typer(data, name="data")
 app.add_typer(push.commands(RepoKind.MODEL, "model"), name="model")
 app.add_typer(push.commands(RepoKind.CODE, "code version"), name="code")
@@ -40,7 +49,7 @@ app.add_typer(catalogue.environments, name="env")
 app.add_typer(orders.app, name="order")
 app.add_typer(money.budgets, name="budget")
 app.add_typer(account.tokens, name="token")
-app.add_typer(account.members, name="member")
+app.add_typer(members.app, name="member")
 app.add_typer(account.secrets, name="secret")
 app.add_typer(admin.app, name="admin")
 local.add(app)
@@ -67,7 +76,8 @@ def run() -> None:
         if isinstance(error, BrokenPipeError):
             sys.stderr.close()
             sys.exit(141)
-        show.err.print(f"[red]{show.cell(error)}[/red]")
+        sentence = OUR_WORDS.get(error.code, error.message) if isinstance(error, ApiError) else error
+        show.err.print(f"[red]{show.cell(sentence)}[/red]")
         sys.exit(error.status if isinstance(error, Stop) else 1)
 
 

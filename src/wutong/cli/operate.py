@@ -40,10 +40,7 @@ def pool(
     """Open, drain or close a pool for new jobs. What was accepted before still runs."""
     with client() as centre:
         changed = admin.set_pool_state(centre, name, state, reason)
-    if as_json:
-        show.as_json(changed)
-    else:
-        show.out.print(f"{show.cell(changed.name)} is {changed.state}.")
+    show.outcome(changed, f"{show.cell(changed.name)} is {changed.state}.", as_json=as_json)
 
 
 def node(
@@ -53,13 +50,10 @@ def node(
     reason: Reason = "",
     as_json: Json = False,
 ) -> None:
-    """Say that a machine is up, draining or down. One that is down does not count as capacity."""
+    """Say that a machine is up, draining or down. One that is down does not count as capacity; this machine is drained with its pool."""
     with client() as centre:
         changed = admin.set_node_state(centre, pool, name, state, reason)
-    if as_json:
-        show.as_json(changed)
-    else:
-        show.out.print(f"{show.cell(changed.name)} is {changed.state}.")
+    show.outcome(changed, f"{show.cell(changed.name)} is {changed.state}.", as_json=as_json)
 
 
 def quota(
@@ -71,10 +65,7 @@ def quota(
     allowed = size_bytes(size)
     with client() as centre:
         kept = admin.set_quota(centre, tenant, allowed)
-    if as_json:
-        show.as_json(kept)
-    else:
-        show.out.print(f"{show.cell(tenant)} keeps {show.size(kept.used_bytes)} and may keep {show.size(kept.quota_bytes)}.")
+    show.outcome(kept, f"{show.cell(tenant)} keeps {show.size(kept.used_bytes)} and may keep {show.size(kept.quota_bytes)}.", as_json=as_json)
 
 
 @flavours.command()
@@ -93,10 +84,7 @@ def offer(name: str, *, enabled: bool, as_json: bool) -> None:
     """Offer a flavour or stop that, and say so."""
     with client() as centre:
         changed = admin.set_flavour_enabled(centre, name, enabled=enabled)
-    if as_json:
-        show.as_json(changed)
-    else:
-        show.out.print(f"{show.cell(changed.name)} is {'offered' if changed.enabled else 'not offered any more'}.")
+    show.outcome(changed, f"{show.cell(changed.name)} is {'offered' if changed.enabled else 'not offered any more'}.", as_json=as_json)
 
 
 @organisations.command()
@@ -123,10 +111,7 @@ def restore(tenant: TenantId, reason: Reason = "", as_json: Json = False) -> Non
 
 def stands(tenant: tenants.Tenant, *, as_json: bool) -> None:
     """Say where a tenant stands."""
-    if as_json:
-        show.as_json(tenant)
-    else:
-        show.out.print(f"{show.cell(tenant.name)} is {tenant.state}.")
+    show.outcome(tenant, f"{show.cell(tenant.name)} is {tenant.state}.", as_json=as_json)
 
 
 @roles.command()

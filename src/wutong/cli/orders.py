@@ -22,11 +22,8 @@ def list_orders(as_json: Json = False) -> None:
     """List what was bought."""
     with client() as centre:
         found = list(orders.list_orders(centre))
-    if as_json:
-        show.as_json(found)
-        return
     rows = [(o.id, o.name, o.kind, o.state, card_hours(o.card_seconds), yuan(o.amount_fen), o.valid_until) for o in found]
-    show.table(("ID", "WHAT", "KIND", "STATE", ">BRINGS", ">AMOUNT", "UNTIL"), rows, empty="Nothing bought yet.")
+    show.listing(found, ("ID", "WHAT", "?KIND", "STATE", "?>BRINGS", ">AMOUNT", "?UNTIL"), rows, empty="Nothing bought yet.", as_json=as_json)
 
 
 @app.command()
@@ -34,11 +31,8 @@ def offers(as_json: Json = False) -> None:
     """List the packages on sale."""
     with client() as centre:
         found = orders.list_offers(centre)
-    if as_json:
-        show.as_json(found)
-        return
     rows = [(o.name, o.accelerator, o.card_hours, o.validity_days, yuan(o.price_fen)) for o in found]
-    show.table(("PACKAGE", "FOR", ">CARD-HOURS", ">DAYS VALID", ">PRICE"), rows, empty="No packages are on sale.")
+    show.listing(found, ("PACKAGE", "FOR", ">CARD-HOURS", ">DAYS VALID", ">PRICE"), rows, empty="No packages are on sale.", as_json=as_json)
 
 
 @app.command()
@@ -59,11 +53,8 @@ def terms(as_json: Json = False) -> None:
     """List the pools whose cards can be reserved by the day, and what that costs."""
     with client() as centre:
         found = orders.list_reservation_terms(centre)
-    if as_json:
-        show.as_json(found)
-        return
     rows = [(t.pool, yuan(t.fen_per_card_day), f"{t.share_permille / 10:g} %") for t in found]
-    show.table(("POOL", ">PER CARD AND DAY", ">CAN BE RESERVED"), rows, empty="No pool can be reserved.")
+    show.listing(found, ("POOL", ">PER CARD AND DAY", ">CAN BE RESERVED"), rows, empty="No pool can be reserved.", as_json=as_json)
 
 
 @app.command()
@@ -79,7 +70,7 @@ def reserve(
     wanted = orders.ReservationOrder(pool=pool, cards=cards, first_day=first.date(), last_day=last.date())
     days = (wanted.last_day - wanted.first_day).days + 1
     if days < 1:
-        raise Stop("The last day is before the first.")
+        raise Stop("The last day is before the first. Give --to a day that is not before --from.")
     with client() as centre:
         offered = next((t for t in orders.list_reservation_terms(centre) if t.pool == pool), None)
         if offered is None:
@@ -102,7 +93,4 @@ def cancel(order_id: Annotated[str, typer.Argument(help="Id of the order.", show
 
 def placed(order: Order, *, as_json: bool) -> None:
     """Say where an order stands."""
-    if as_json:
-        show.as_json(order)
-    else:
-        show.out.print(f"{order.id}  {order.state}  {yuan(order.amount_fen)}")
+    show.outcome(order, f"{order.id}  {order.state}  {yuan(order.amount_fen)}", as_json=as_json)

@@ -7,13 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False)
+from wutong.cli.columns import column, fitting, least_width
+
+WIDE = 100_000
+
+# Sentences are never broken by us: a terminal wraps them, and a pipe gets them whole.
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Stop(Exception):
@@ -24,7 +29,7 @@ class Stop(Exception):
         super().__init__(sentence)
 
 
-def as_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print a value, or a list of them, as JSON."""
     if isinstance(value, BaseModel):
         plain: Any = value.model_dump(mode="json")
@@ -35,43 +40,82 @@ def as_json(value: Any) -> None:
     sys.stdout.write(json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
 
 
+def listing(found: Iterable[Any], columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, as_json: bool) -> None:
+    """Print a list: the things themselves as JSON for programs, else a table with a row for each."""
+    if as_json:
+        print_json(list(found))
+    else:
+        table(columns, rows, empty=empty)
+
+
+def outcome(value: Any, sentence: str, *, as_json: bool) -> None:
+    """Print what came of a change: the thing itself as JSON for programs, else a sentence, which may have markup."""
+    if as_json:
+        print_json(value)
+    else:
+        out.print(sentence)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Print rows as a table; a column whose title begins with `>` is set to the right. Says `empty` when there is none."""
-    kept = [[cell(value) for value in row] for row in rows]
+    """Print rows as a table; says `empty` when there is none.
+
+    A title that begins with `?` marks a column that a narrow terminal does without, the last one first; then `>` sets it to the right.
+    In a pipe or file every row is one line, and on a terminal too narrow even for the rest, for an amount cut short would mislead.
+    """
+    kept = [[text(value) for value in row] for row in rows]
     if not kept:
         out.print(escape(empty))
         return
+    found = [column(title, cells) for title, cells in zip(columns, zip(*kept, strict=True), strict=True)]
+    shown = fitting(found, out.width) if out.is_terminal else found
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title in columns:
-        grid.add_column(title.removeprefix(">"), justify="right" if title.startswith(">") else "left", overflow="fold")
-    for row in kept:
-        grid.add_row(*row)
-    out.print(grid)
+    for each in shown:
+        justify: JustifyMethod = "right" if each.right else "left"
+        grid.add_column(each.title, justify=justify, overflow="fold", min_width=each.least, no_wrap=not each.folds)
+    for row in zip(*(each.cells for each in shown), strict=True):
+        grid.add_row(*map(escape, row))
+    print_grid(grid, folded=out.is_terminal and least_width(shown) <= out.width)
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> None:
     """Print names and values, one pair a line; pairs without a value are left out."""
-    kept = [(name, cell(value)) for name, value in pairs if value is not None and value != ""]
+    kept = [(name, cell(value)) for name, value in pairs if value not in (None, "")]
     grid = Table(box=None, pad_edge=False, show_header=False)
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for name, value in kept:
         grid.add_row(name, value)
-    out.print(grid)
+    print_grid(grid, folded=out.is_terminal)
+
+
+def print_grid(grid: Table, *, folded: bool) -> None:
+    """Print a grid folded to the terminal's width, or in whole lines without padding."""
+    if folded:
+        out.print(grid, soft_wrap=False)
+        return
+    wide = Console(file=out.file, width=WIDE, color_system=None, force_terminal=False)
+    with wide.capture() as written:
+        wide.print(grid)
+    out.file.writelines(f"{line.rstrip()}\n" for line in written.get().splitlines())
 
 
 def cell(value: Any) -> str:
+    """Write one value as a part of a sentence: no terminal control gets through, and nothing in it counts as markup."""
+    return escape(text(value))
+
+
+def text(value: Any) -> str:
     """Write one value so that no terminal control gets through."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return escape(printable(str(value)))
+    return printable(str(value))
 
 
-def printable(text: str) -> str:
+def printable(said: str) -> str:
     """Replace control characters, so that a hostile name cannot move the cursor or recolour the screen."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in said)
 
 
 def yuan(amount_fen: int) -> str:
@@ -125,6 +169,6 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Stop(f"{question} Add --yes to go on.")
-    err.print(f"{escape(question)} [y/N] ", end="")
+    err.print(escape(f"{question} [y/N] "), end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise Stop("Nothing was done.")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
 DIGEST = r"^[0-9a-f]{64}$"
+TUS = {"Tus-Resumable": "1.0.0"}
+"""Goes with every request about an upload."""
 
 
 class RepoKind(StrEnum):
@@ -199,3 +201,8 @@ def storage(client: "Client") -> Storage:
 def list_uploads(client: "Client") -> list[OpenUpload]:
     """Read all open uploads, newest first, with how far each is."""
     return client.get("/api/v1/uploads", OpenUploads).items
+
+
+def cancel_upload(client: "Client", upload_id: str) -> None:
+    """Give an upload up; the room that was set aside for it is free again."""
+    client.send("DELETE", f"/api/v1/uploads/{upload_id}", headers=TUS)

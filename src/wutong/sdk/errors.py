@@ -111,5 +111,5 @@ def error_from(status: int, body: bytes) -> ApiError:
     try:
         error = ErrorBody.model_validate_json(body).error
     except ValueError:
-        error = ErrorDetail(code="unknown", message=f"The centre answered with status {status}.")
+        error = ErrorDetail(code="unknown", message=f"The centre answered with status {status} and no more. Check its address, or ask its operator.")
     return _BY_STATUS.get(status, ServerFault if status >= 500 else ApiError)(error, status)

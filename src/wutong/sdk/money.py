@@ -244,6 +244,16 @@ def set_budget(client: "Client", limit_fen: int, person_id: str | None = None) -
     return client.put("/api/v1/budgets", BudgetRequest(limit_fen=limit_fen, person_id=person_id), Budget)
 
 
+def remove_budget(client: "Client", person_id: str | None = None) -> None:
+    """Remove the monthly limit of the tenant, or of one person of it."""
+    client.send("DELETE", "/api/v1/budgets", params={"person_id": person_id})
+
+
+def list_payments(client: "Client") -> Iterator[Payment]:
+    """Go through the tenant's top-ups and refunds, newest first."""
+    return client.pages("/api/v1/payments", Payment)
+
+
 def list_notices(client: "Client", *, most: int | None = None) -> Iterator[Notice]:
     """Go through notices about money, newest first."""
     return client.pages("/api/v1/notices", Notice, most=most)

@@ -101,7 +101,7 @@ def pull(client: Client, version: Version, folder: Path, *, progress: Progress |
 def _read(path: Path, *, without: frozenset[str]) -> list[_Local]:
     found = [(path, path.name)] if path.is_file() else [(file, file.relative_to(path).as_posix()) for file in _walk(path, without)]
     if not found:
-        raise _invalid("path", f"There are no files in {path}.")
+        raise _invalid("path", f"There are no files in {path}. Name a folder that holds some.")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         digests = pool.map(_digest, [file for file, _ in found])
         return [
@@ -182,14 +182,13 @@ def _send_large(client: Client, local: _Local, meter: _Meter) -> None:
 def _tus(client: Client, pieces: Callable[[int], Iterator[bytes]], size: int, about: dict[str, str]) -> Finished:
     """Send content by tus 1.0: create, append from where the server stands until all is there, finish."""
     metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in about.items())
-    tus = {"Tus-Resumable": "1.0.0"}
-    created = client.send("POST", "/api/v1/uploads", headers={**tus, "Upload-Length": str(size), "Upload-Metadata": metadata})
+    created = client.send("POST", "/api/v1/uploads", headers={**data.TUS, "Upload-Length": str(size), "Upload-Metadata": metadata})
     location = created.headers["Location"]
     offset = int(created.headers.get("Upload-Offset", "0"))
     for last in range(TRIES - 1, -1, -1):
         if offset == size:
             break
-        headers = {**tus, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        headers = {**data.TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
         try:
             answer = client.http.patch(location, content=pieces(offset), headers=headers, timeout=None)
             if answer.is_error:
@@ -199,7 +198,7 @@ def _tus(client: Client, pieces: Callable[[int], Iterator[bytes]], size: int, ab
             if not last or (isinstance(error, ApiError) and error.status < 500 and error.status not in (409, 423)):
                 raise
             time.sleep(min(5.0, 0.2 * 2 ** (TRIES - 1 - last)))
-        offset = int(client.send("HEAD", location, headers=tus).headers["Upload-Offset"])
+        offset = int(client.send("HEAD", location, headers=data.TUS).headers["Upload-Offset"])
     return client.post(f"{location}/finish", None, Finished, key="finish")
 
 
@@ -247,7 +246,7 @@ def _target(folder: Path, path: str) -> Path:
     """Return where a file goes; refuse what would leave the folder: the server checks too, but a client trusts nobody with its disk."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path or not pure.parts:
-        raise _invalid("path", f"The file name {path!r} would leave the folder and was not written.")
+        raise _invalid("path", f"The file name {path!r} would leave the folder and was not written. Tell whoever pushed it.")
     for above in list(pure.parents)[:-1]:
         if (folder / above).is_symlink():
             raise _invalid(

@@ -1,10 +1,14 @@
-"""The two bases of every wire type: what is sent refuses unknown fields, what is received tolerates those of newer servers."""
+"""The bases of every wire type: what is sent refuses unknown fields, what is received tolerates those of newer servers."""
 
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 T = TypeVar("T")
+
+
+IN_WORDS = {"extra_forbidden": "There is no such field", "missing": "It is needed"}
 
 
 class Sent(BaseModel):
@@ -24,3 +28,8 @@ class Listed(Received, Generic[T]):
 
     items: list[T]
     next: str | None = None
+
+
+def in_words(issue: Mapping[str, Any]) -> str:
+    """Say what is wrong with one field, from an issue as pydantic tells it."""
+    return IN_WORDS.get(str(issue["type"]), str(issue["msg"]))
