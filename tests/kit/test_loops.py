@@ -170,3 +170,8 @@ def test_a_loop_gathers_between_steps_and_begins_at_once(run, database: Database
     run(Loop("gatherer", lambda: bool(steps.append(time.monotonic())) or len(steps) < 3, rest_s=60, gather_s=0.2))
     wait_until(lambda: len(steps) >= 3)
     assert min(after - before for before, after in itertools.pairwise(steps)) >= 0.2
+
+
+def test_no_loop_may_rest_so_long_that_it_seems_stuck():
+    with pytest.raises(ValueError, match="60 s at most"):
+        Loop("sleepy", lambda: False, rest_s=3600.0)

@@ -95,7 +95,7 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("compute.keeper", Keeper(database).step, rest_s=60.0),
         Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
         Loop("hub.collector", HubCollector(database, blobs, uploads, trees=(limits.trees, limits.tree_copies)).step, rest_s=60.0),
-        Loop("identity.sweep", lambda: _sweep(database), rest_s=3600.0),
+        Loop("identity.sweep", lambda: _sweep(database), rest_s=60.0),
         Loop("hub.storage_meter", StorageMeter(database).step, rest_s=60.0),
         *_cluster_loops(settings, database),
     ]

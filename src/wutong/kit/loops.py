@@ -27,6 +27,7 @@ log = get_logger(__name__)
 
 LEASE_SECONDS = 15
 PATIENCE_SECONDS = 8
+MOST_REST_SECONDS = 60
 MOST_PAUSE_SECONDS = 0.05
 _FATES = f"{socket.gethostname()}:{Path('/proc/self/ns/pid').readlink()}"
 
@@ -56,6 +57,10 @@ class Loop:
     channels: Sequence[str] = ()
     rest_s: float = 5.0
     gather_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.rest_s > MOST_REST_SECONDS:
+            raise ValueError(f"{self.name} may rest {MOST_REST_SECONDS} s at most: whoever looks after loops takes one that is silent for long as stuck")
 
 
 def take_lease(session: Session, name: str, holder: str | None = None, seconds: float = LEASE_SECONDS) -> bool:
