@@ -60,7 +60,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         if self.rest_s > MOST_REST_SECONDS:
-            raise ValueError(f"{self.name} may rest {MOST_REST_SECONDS} s at most: whoever looks after loops takes one that is silent for long as stuck")
+            raise ValueError(f"{self.name} may rest {MOST_REST_SECONDS} s at most: a loop that is silent for long is taken for stuck")
 
 
 def take_lease(session: Session, name: str, holder: str | None = None, seconds: float = LEASE_SECONDS) -> bool:
