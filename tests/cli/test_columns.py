@@ -58,6 +58,13 @@ def test_rows_are_whole_lines_in_a_pipe_and_where_the_terminal_is_too_narrow(mon
     assert second == second.rstrip()
 
 
+def test_a_text_of_several_lines_is_one_line_in_a_pipe(monkeypatch: pytest.MonkeyPatch):
+    for terminal, lines in ((True, 3), (False, 2)):
+        with screen(monkeypatch, 80, terminal=terminal) as said:
+            show.table(("WHAT",), [("first\nsecond",)], empty="")
+        assert len(said.getvalue().splitlines()) == lines
+
+
 def test_an_empty_list_says_so(monkeypatch: pytest.MonkeyPatch):
     with screen(monkeypatch, 80) as said:
         show.table(TITLES, [], empty="No jobs yet.")

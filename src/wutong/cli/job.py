@@ -43,15 +43,8 @@ def submit(  # noqa: PLR0917 typer makes options of parameters
     as_json: Json = False,
 ) -> None:
     """Submit a job, from a file, from options, or both. Shows the estimate and asks before it holds money."""
-    given: dict[str, Any] = {
-        "name": name,
-        "command": command,
-        "environment": environment,
-        "flavour": flavour,
-        "time_limit_s": time_limit,
-        "tries": tries,
-    }
-    given |= {"array": array, "after": after, "secrets": secret}
+    given: dict[str, Any] = {"name": name, "command": command, "environment": environment, "flavour": flavour, "tries": tries}
+    given |= {"time_limit_s": time_limit, "array": array, "after": after, "secrets": secret}
     fields = jobfile.gather(file, given, data=data or [], variables=variable or [], model=model)
     with client() as centre:
         folder = code or fields.get("code")

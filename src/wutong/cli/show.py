@@ -62,7 +62,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) 
     A title that begins with `?` marks a column that a narrow terminal does without, the last one first; then `>` sets it to the right.
     In a pipe or file every row is one line, and on a terminal too narrow even for the rest, for an amount cut short would mislead.
     """
-    kept = [[text(value) for value in row] for row in rows]
+    line_end = "\n" if out.is_terminal else " "
+    kept = [[line_end.join(text(value).splitlines()) for value in row] for row in rows]
     if not kept:
         out.print(escape(empty))
         return
