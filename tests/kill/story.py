@@ -2,8 +2,10 @@
 
 import contextlib
 import random
+import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +26,7 @@ class Wanted:
     seconds: float
     lines: int
     exit_code: int
+    flavour: str = "cpu.1"
     job_ids: set[str] = field(default_factory=set)
 
     @property
@@ -31,7 +34,7 @@ class Wanted:
         """The request: prints numbered lines over some seconds and ends with a known status."""
         pause = self.seconds / self.lines
         command = f"i=0; while [ $i -lt {self.lines} ]; do echo job-{self.number} line $i; i=$((i+1)); sleep {pause:.3f}; done; exit {self.exit_code}"
-        return {"name": f"job-{self.number}", "command": command, "flavour": "cpu.1", "time_limit_s": 600}
+        return {"name": f"job-{self.number}", "command": command, "flavour": self.flavour, "time_limit_s": 600}
 
     @property
     def log(self) -> bytes:
@@ -39,10 +42,11 @@ class Wanted:
         return b"".join(b"job-%d line %d\n" % (self.number, index) for index in range(self.lines))
 
 
-def want_jobs(accounts: list[Account], count: int, chance: random.Random) -> list[Wanted]:
+def want_jobs(accounts: list[Account], count: int, chance: random.Random, *, flavour: str = "cpu.1") -> list[Wanted]:
     """Make up jobs of mixed length, some of which fail on purpose."""
+    lengths, ends = [0.0, 0.1, 0.5, 1.0, 3.0, 8.0], [0, 0, 0, 3]
     return [
-        Wanted(number, chance.choice(accounts), chance.choice([0.0, 0.1, 0.5, 1.0, 3.0, 8.0]), chance.randint(1, 40), chance.choice([0, 0, 0, 3]))
+        Wanted(number, chance.choice(accounts), chance.choice(lengths), chance.randint(1, 40), chance.choice(ends), flavour)
         for number in range(count)
     ]
 
@@ -113,6 +117,17 @@ def await_ended(centre: TrialCentre, jobs: list[Wanted], *, patience_s: float) -
             open_ones = {number: state for number, state in states.items() if state not in (["succeeded"], ["failed"])}
             raise AssertionError(f"not all ended and settled: {open_ones or 'holds are left'}")
         time.sleep(0.5)
+
+
+def until(condition: Callable[[], bool], complaint: str, patience_s: float = 60) -> None:
+    """Wait for something to become true; what cannot be asked just now is asked again."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        with contextlib.suppress(httpx2.HTTPError, OSError, ValueError, subprocess.CalledProcessError):
+            if condition():
+                return
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.2)
 
 
 def held(centre: TrialCentre, account: Account) -> int:

@@ -82,7 +82,7 @@ class Pump:
         # Where one of many could not be released the next look shows which of them still are held.
         for live in held:
             if live.stage == "held":
-                self._runs.set_stage(live, "out")
+                self._runs.released(live)
 
     def give_up_waiting(self, looked_ms: int, patience_ms: int) -> None:
         """Send once more what was sent without a clear answer and was not there in a look that began long enough after it."""
@@ -142,6 +142,7 @@ class Pump:
             code=None if spec.code_source is None else code_of(told),
             former=None if spec.resume_from is None else self._spool.checkpoint(spec.tenant, spec.resume_from),
             shipped=self.shipped or Path(),
+            python=config.python,
         )
         code = None if spec.code_source is None else Path(spec.code_source)
         if code is not None and not code.exists() and not code_of(told).exists():

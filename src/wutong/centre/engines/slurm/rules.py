@@ -129,6 +129,11 @@ def waiting_for(reason: str, ahead: int | None) -> str:
     return f"{ahead} runs are ahead. {known}" if ahead and reason in {"Priority", "None"} else known
 
 
+def is_held_back(reason: str) -> bool:
+    """Tell whether Slurm holds a job that we released: it forgot the release, or one of its nodes failed to start it."""
+    return reason.replace(" ", "_") in {"JobHeldUser", "launch_failed_requeued_held", "job_requeued_in_held_state"}
+
+
 def _by_limit(reason: str) -> str:
     if reason.startswith("ReqNodeNotAvail"):
         return _WAITS["ReqNodeNotAvail"]

@@ -18,6 +18,8 @@ from wutong.centre.engines.slurm.records import Records
 from wutong.centre.engines.slurm.rules import Job, Outcome, Standing
 from wutong.centre.engines.slurm.spool import Spool, StartFacts
 
+_RELEASED_MS = 2000
+_MOST_RELEASES = 3
 _RESULT_MS = 3000
 """How long a result may be late: another machine's file is not seen at once."""
 _SKEW_MS = 5000
@@ -38,6 +40,8 @@ class Runs:
         self.duplicates: set[str] = set()
         self._completing_ms = completing_ms
         self._unfinished: dict[str, Job] = {}
+        self._released: dict[str, int] = {}
+        self._held_back: dict[str, int] = {}
         self.reckoned_ms = 0
 
     def recover(self) -> None:
@@ -73,11 +77,33 @@ class Runs:
             live = self.lives.find(job.name)
             if live is not None and live.user == job.user:
                 self._seen(live, job)
+        self._hold_again()
         for name, job in list(self._unfinished.items()):
             if (live := self.lives.find(name)) is not None and live.job == job.id:
                 self._move(live, self.picture.find(job.id, job.name, job.user) or job)
             else:
                 self._unfinished.pop(name, None)
+
+    def _hold_again(self) -> None:
+        """Count as held what was released and still is held a while later; it is released again, but not for ever: a job that no node can start
+        takes a node out of service each time.
+        """
+        now = self.now_ms()
+        for name, released in list(self._released.items()):
+            live = self.lives.find(name)
+            job = None if live is None or live.job is None else self.picture.find(live.job, live.name, live.user)
+            if live is None or live.stage != "out" or (job is not None and job.standing is not Standing.PENDING):
+                del self._released[name]
+            elif job is not None and rules.is_held_back(job.reason) and now >= released + _RELEASED_MS:
+                del self._released[name]
+                tries = self._held_back[name] = self._held_back.get(name, 0) + 1
+                if tries <= _MOST_RELEASES:
+                    self.set_stage(live, "held")
+
+    def released(self, live: Live) -> None:
+        """Note that a run's job was released."""
+        self.set_stage(live, "out")
+        self._released[live.name] = self.now_ms()
 
     def missing(self) -> list[Live]:
         """List the runs whose job is known and was not seen by the last look."""
@@ -120,6 +146,8 @@ class Runs:
         match job.standing:
             case Standing.PREPARING | Standing.PENDING | Standing.STRANGE:
                 live.odd_ms = None
+                if live.stage == "out" and rules.is_held_back(job.reason):
+                    self._released.setdefault(live.name, self.now_ms())
             case Standing.RUNNING:
                 live.odd_ms = None
                 self._run(live, job)
