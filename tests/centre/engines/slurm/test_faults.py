@@ -230,3 +230,17 @@ def test_what_runs_under_a_forgotten_start_is_read_by_nobody(cluster, small_lab)
     finally:
         small_lab.restart_daemon(f"slurmd:{node}")
         small_lab.wait_for_nodes()
+
+
+def test_a_job_whose_release_was_forgotten_is_released_again(cluster, small_lab):
+    nodes = ",".join(small_lab.node_names)
+    small_lab.run("scontrol", "update", f"nodename={nodes}", "state=drain", "reason=test")
+    try:
+        name = cluster.submit("echo done")
+        cluster.until(lambda: cluster.see(name).waiting_for not in {None, "It is being handed to the cluster."})
+        (job,) = starts_of(small_lab, name)
+        small_lab.run("scontrol", "uhold", job)
+    finally:
+        small_lab.run("scontrol", "update", f"nodename={nodes}", "state=resume")
+    assert cluster.ended(name).reason is EndReason.COMPLETED
+    assert starts_of(small_lab, name) == [job]
