@@ -9,6 +9,7 @@ import pytest
 from tests.centre.engines.slurm.clusters import ClusterUnderTest
 
 from wutong.centre.engines.protocol import Accepted, EndReason, Phase, Unknown
+from wutong.centre.engines.slurm.config import Placement
 from wutong.centre.engines.slurm.lab.cluster import Lab
 from wutong.centre.engines.slurm.transport import Transport
 
@@ -244,3 +245,17 @@ def test_a_job_whose_release_was_forgotten_is_released_again(cluster, small_lab)
         small_lab.run("scontrol", "update", f"nodename={nodes}", "state=resume")
     assert cluster.ended(name).reason is EndReason.COMPLETED
     assert starts_of(small_lab, name) == [job]
+
+
+def test_a_tenant_that_the_cluster_does_not_know_yet_is_waited_for(lab_accounting):
+    lab = lab_accounting
+    cluster = ClusterUnderTest(lab, place=lambda spec: Placement(account="newcomer", gres="gpu:ascend910b"))
+    try:
+        name = cluster.submit("echo done")
+        cluster.until(lambda: cluster.engine.changes("") and name in cluster.engine._rounds.pump._not_before)
+        assert cluster.see(name).phase is Phase.QUEUED
+        lab.run("sacctmgr", "-i", "add", "account", "newcomer")
+        lab.run("sacctmgr", "-i", "add", "user", "nobody", "account=newcomer")
+        assert cluster.ended(name).reason is EndReason.COMPLETED
+    finally:
+        cluster.close()

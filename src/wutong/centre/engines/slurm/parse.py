@@ -26,6 +26,13 @@ _REFUSALS = {
     "Invalid --uid specification": "The tenant's UNIX user is not known on the cluster. Ask the centre's operator.",
     "Invalid user id": "The tenant's UNIX user is not known on the cluster. Ask the centre's operator.",
 }
+_UNKNOWN_TENANT = (
+    "Invalid account or account/partition combination specified",
+    "Invalid qos specification",
+    "User not found on host",
+    "Invalid --uid specification",
+    "Invalid user id",
+)
 _PASSING = ("QOS policy", "AccountingPolicy")
 _ABSENT = ("Invalid job id specified", "Job/step already completing or completed")
 
@@ -104,6 +111,11 @@ def refusal(error: str) -> str | None:
     if any(passing in error for passing in _PASSING):
         return None
     return next((sentence for said, sentence in _REFUSALS.items() if said in error), None)
+
+
+def is_new_tenant(error: str) -> bool:
+    """Tell whether Slurm does not know the submission's account, class or user, as for a moment after a tenant came."""
+    return any(said in error for said in _UNKNOWN_TENANT)
 
 
 def is_absent(error: str) -> bool:

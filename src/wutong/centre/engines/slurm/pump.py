@@ -26,7 +26,9 @@ _BATCH = 32
 _IDS = 100
 _TELL_AGAIN_MS = 5000
 _HARD_MS = 10_000
-_RETRY_MS = 5000
+_RETRY_MS = 2000
+_SETTLING_MS = 60_000
+"""How long a tenant's account may take to be made on the cluster."""
 
 
 @dataclass(slots=True)
@@ -153,11 +155,18 @@ class Pump:
         job = parse.submitted_id(said.out) if said.code == 0 else None
         if job is not None:
             self._runs.set_stage(live, "held", job=job)
+        elif said.code and parse.is_new_tenant(said.error) and self._is_young(live):
+            self._not_before[live.name] = self._runs.now_ms() + _RETRY_MS
+            self._runs.set_stage(live, "new")
         elif said.code and (sentence := parse.refusal(said.error)) is not None:
             self._runs.end_unsent(live, Outcome(EndReason.START_FAILED, f"{sentence} The cluster said: {said.why}"))
         else:
             # Perhaps taken, perhaps not: it stays "sent", and looks decide.
             self._runs.records.change(live.name, detail=f"The cluster did not say whether it took the run: {said.why}")
+
+    def _is_young(self, live: Live) -> bool:
+        row = self._runs.records.find(live.name)
+        return row is not None and self._runs.now_ms() - row["submitted_ms"] < _SETTLING_MS
 
     # Cancellations
 
