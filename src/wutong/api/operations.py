@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wutong.api.auth import Asking, Router, Tx, needs
 from wutong.centre import service as centre
-from wutong.centre.rules import By, Comparison, Group, NodeEvent, Slot, Window
+from wutong.centre.rules import By, Comparison, ForeignStart, Group, NodeEvent, Slot, Window
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission, Principal
 from wutong.kit import clock
@@ -64,6 +64,12 @@ def get_utilisation(
 def list_node_events(tx: Tx, who: Reads, pool: str, name: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Page[NodeEvent]:  # noqa: ARG001 - checked, not used
     """List what happened to a machine, the latest first: each state with its reason, and who said so."""
     return Page(centre.list_node_events(tx, pool, name, limit=limit))
+
+
+@router.get("/foreign-jobs", response_model=Listed[wire.ForeignStart])
+def list_foreign(tx: Tx, who: Reads, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Page[ForeignStart]:  # noqa: ARG001 - checked, not used
+    """List what ran on clusters without being submitted here, the latest first: whose it was, and whether it is billed."""
+    return Page(centre.list_foreign(tx, limit=limit))
 
 
 @router.get("/maintenance")

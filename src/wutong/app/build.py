@@ -16,6 +16,7 @@ from wutong.centre.registry import Engines
 from wutong.centre.service import seed_local
 from wutong.centre.utilisation.tally import Tally
 from wutong.centre.watcher import make_watchers
+from wutong.compute.billing.direct import Direct
 from wutong.compute.billing.ladder import Ladder
 from wutong.compute.billing.settler import Settler
 from wutong.compute.catalogue.service import seed_prices
@@ -91,22 +92,23 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("compute.collector", JobCollector(database, limits, engines, blobs).step, ("compute_jobs_left",), rest_s=5.0, gather_s=0.2),
         Loop("compute.builder", Builder(database, settings.environments, settings.find_links).step, ("compute_environments",), rest_s=10.0),
         Loop("compute.settler", Settler(database).step, ("centre_usage", "compute_billing"), rest_s=5.0, gather_s=0.25),
+        Loop("compute.direct", Direct(database).step, ("centre_foreign",), rest_s=60.0),
         Loop("compute.ladder", Ladder(database, grace=grace).step, ("compute_billing",), rest_s=5.0, gather_s=1.0),
         Loop("compute.keeper", Keeper(database).step, rest_s=60.0),
         Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
         Loop("hub.collector", HubCollector(database, blobs, uploads, trees=(limits.trees, limits.tree_copies)).step, rest_s=60.0),
         Loop("identity.sweep", lambda: _sweep(database), rest_s=60.0),
         Loop("hub.storage_meter", StorageMeter(database).step, rest_s=60.0),
-        *_cluster_loops(settings, database),
+        *_cluster_loops(settings, database, engines),
     ]
 
 
-def _cluster_loops(settings: Settings, database: Database) -> list[Loop]:
+def _cluster_loops(settings: Settings, database: Database, engines: Engines) -> list[Loop]:
     if not settings.slurm:
         return []
     from wutong.app.clusters import cluster_loops
 
-    return cluster_loops(settings, database)
+    return cluster_loops(settings, database, engines)
 
 
 def seed(settings: Settings, database: Database) -> None:

@@ -1,6 +1,7 @@
 """Builds the engines of Slurm clusters from the settings, and the loop that keeps the tenants' accounts on each."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
@@ -13,10 +14,12 @@ from wutong.centre.engines.slurm.tenants.identities import ExistingIdentities, I
 from wutong.centre.engines.slurm.tenants.rules import TenantWish
 from wutong.centre.engines.slurm.tenants.steward import Steward, over
 from wutong.centre.engines.slurm.transport import Transport
+from wutong.centre.foreign.registrar import Registrar, TenantOf
+from wutong.centre.registry import Engines
 from wutong.identity import service as identity
 from wutong.identity.rules import Tenant, TenantState, system_principal
 from wutong.kit.database import Database
-from wutong.kit.errors import Problem
+from wutong.kit.errors import NotFound, Problem
 from wutong.kit.log import get_logger
 from wutong.kit.loops import Loop
 from wutong.kit.paging import MAX_LIMIT, PageRequest
@@ -63,10 +66,27 @@ def identities_of(settings: Settings, cluster: SlurmCluster) -> Identities:
     return ExistingIdentities(cluster.user_pattern) if cluster.users == "find" else OneUser(cluster.user_pattern)
 
 
-def cluster_loops(settings: Settings, database: Database) -> list[Loop]:
-    """Return the loop of each cluster that keeps its tenants' accounts."""
+def cluster_loops(settings: Settings, database: Database, engines: Engines) -> list[Loop]:
+    """Return the loop of each cluster that keeps its tenants' accounts, and the one that registers what was used directly."""
+    registrar = Registrar(database, engines, tenant_of=tenant_of(settings))
     stewards = [(cluster, _steward(settings, cluster)) for cluster in settings.slurm if cluster.accounts]
-    return [Loop(f"centre.steward.{cluster.name}", _Tenants(database, steward).step, rest_s=STEWARD_REST_S) for cluster, steward in stewards]
+    loops = [Loop(f"centre.steward.{cluster.name}", _Tenants(database, steward).step, rest_s=STEWARD_REST_S) for cluster, steward in stewards]
+    return [*loops, Loop("centre.registrar", registrar.step, rest_s=60.0)]
+
+
+def tenant_of(settings: Settings) -> TenantOf:
+    """Return what tells whose an account on a cluster is: a tenant's own, or one of its projects'."""
+    keeping = {cluster.name for cluster in settings.slurm if cluster.accounts}
+
+    def find(session: Session, engine: str, account: str) -> str | None:
+        tenant = account.partition(".")[0].removeprefix(f"{settings.centre}-")
+        if engine not in keeping or names.tenant_account(settings.centre, tenant) != account.partition(".")[0]:
+            return None
+        with suppress(NotFound):
+            return identity.get_tenant(session, tenant).id
+        return None
+
+    return find
 
 
 class _Tenants:

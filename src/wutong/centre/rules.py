@@ -20,6 +20,7 @@ from wutong.centre.catalogue.rules import (
 )
 from wutong.centre.comparison.rules import Comparison, Difference
 from wutong.centre.engines.protocol import EndReason, Launch, LogChunk, Mount, RunSpec, rank_count
+from wutong.centre.foreign.rules import ForeignStart
 from wutong.centre.maintenance.rules import Window
 from wutong.centre.runs.decisions import Policy
 from wutong.centre.runs.rules import NoSuchRun, NotIsolated, Run, RunEvent, RunNameTaken, RunNotEnded, RunPhase, StopWhy
@@ -35,6 +36,7 @@ __all__ = [
     "Difference",
     "EndReason",
     "Flavour",
+    "ForeignStart",
     "Group",
     "Impossible",
     "Launch",

@@ -19,6 +19,7 @@ from wutong.centre.catalogue.service import (
 )
 from wutong.centre.comparison.comparer import Comparer
 from wutong.centre.comparison.service import Alarm, comparison_alarm, list_comparisons, list_differences
+from wutong.centre.foreign.service import foreign_after, list_foreign
 from wutong.centre.maintenance.service import announce, cancel_window, list_all_maintenance, list_maintenance, maintenance_advice
 from wutong.centre.registry import Engines
 from wutong.centre.runs import store as runs_store
@@ -71,6 +72,7 @@ __all__ = [
     "comparison_alarm",
     "find_capabilities",
     "find_run",
+    "foreign_after",
     "forget_run",
     "forget_runs",
     "get_accelerator",
@@ -83,6 +85,7 @@ __all__ = [
     "list_comparisons",
     "list_differences",
     "list_flavours",
+    "list_foreign",
     "list_maintenance",
     "list_node_events",
     "list_nodes",

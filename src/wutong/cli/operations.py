@@ -8,7 +8,7 @@ import typer
 from wutong.cli import show
 from wutong.cli.common import Json, Yes, checked, client
 from wutong.sdk import admin, operations
-from wutong.sdk.operations import ByName, GroupName, Maintenance
+from wutong.sdk.operations import ByName, ForeignStart, GroupName, Maintenance
 
 BAR = 30
 
@@ -20,6 +20,7 @@ def add(app: typer.Typer) -> None:
     app.command()(reconcile)
     app.command()(machine)
     app.command()(utilisation)
+    app.command("foreign")(foreign)
     app.add_typer(maintenance, name="maintenance")
 
 
@@ -100,6 +101,30 @@ def bar(share: float | None) -> str:
     """Draw a share as a bar."""
     full, rest = divmod(round(min(share or 0.0, 1.0) * BAR * 8), 8)
     return "█" * full + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[rest]
+
+
+def foreign(
+    most: Annotated[int, typer.Option("--limit", "-n", help="How many at most, the latest first.", min=1, max=1000)] = 30,
+    as_json: Json = False,
+) -> None:
+    """List what ran on clusters without being submitted here, and whether somebody pays for it."""
+    with client() as centre:
+        found = operations.list_foreign(centre, limit=most)
+    rows = [(f.ended_at, f.engine, f.job, f.job_name, f.account, f.tenant, f.cards, length(f), paid(f)) for f in found]
+    columns = ("ENDED", "ENGINE", "JOB", "?NAME", "ACCOUNT", "?TENANT", ">CARDS", ">TIME", "PAID")
+    show.listing(found, columns, rows, empty="Nobody has used a cluster directly.", as_json=as_json)
+
+
+def length(start: ForeignStart) -> str:
+    """Write how long a start took."""
+    return show.duration((start.ended_at - start.started_at).total_seconds())
+
+
+def paid(start: ForeignStart) -> str:
+    """Say whether a start is billed, or why not."""
+    if start.is_billable:
+        return "billed"
+    return "no: it has the name of a run of ours" if start.disputed else "no: no tenant's account" if start.tenant is None else "no: no such pool"
 
 
 @maintenance.command("ls")

@@ -68,6 +68,25 @@ class Utilisation(Received):
     share: float | None
 
 
+class ForeignStart(Received):
+    """A start of a job that was not submitted here. `disputed`: it bears the name of a run of ours; then, as without tenant or pool, nobody pays."""
+
+    engine: str
+    job: str
+    job_name: str
+    user: str
+    account: str
+    tenant: str | None
+    pool: str
+    cards: int
+    state: str
+    node: str
+    started_at: datetime
+    ended_at: datetime
+    disputed: bool
+    is_billable: bool
+
+
 class Announcement(Received):
     """A maintenance that is announced or under way: no job starts there that would not end before. Of the whole pool, or of some machines."""
 
@@ -143,3 +162,8 @@ def announce_maintenance(client: "Client", request: MaintenanceRequest) -> Maint
 def cancel_maintenance(client: "Client", maintenance_id: str) -> None:
     """Take an announcement back, or end a maintenance early."""
     client.delete(f"/api/v1/admin/maintenance/{quote(maintenance_id, safe='')}")
+
+
+def list_foreign(client: "Client", *, limit: int = 100) -> list[ForeignStart]:
+    """Read what ran on clusters without being submitted here, the latest first."""
+    return client.get("/api/v1/admin/foreign-jobs", Listed[ForeignStart], limit=limit).items

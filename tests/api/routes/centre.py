@@ -78,6 +78,7 @@ ROUTES = {
     "GET /api/v1/admin/pools/{pool}/nodes/{name}/history": staff_only(make=lambda door: {"pool": "local", "name": "local"}),
     "GET /api/v1/admin/comparisons": staff_only(),
     "GET /api/v1/maintenance": members_only(operator=200),
+    "GET /api/v1/admin/foreign-jobs": staff_only(),
     "GET /api/v1/admin/maintenance": staff_only(),
     "POST /api/v1/admin/maintenance": staff_only(operator=201, make=_new_maintenance),
     "DELETE /api/v1/admin/maintenance/{window_id}": staff_only(operator=204, make=_maintenance),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from wutong.centre.catalogue.rules import NodeState
 from wutong.centre.catalogue.tables import NodeEventRow, NodeRow
 from wutong.centre.engines import hostlist
+from wutong.centre.foreign.tables import ForeignStartRow
 from wutong.centre.runs.tables import RunEventRow, RunRow
 from wutong.centre.usage.tables import UsageRow
 from wutong.centre.utilisation.rules import By, Group, Used, hour_of
@@ -33,10 +34,10 @@ def uses_after(session: Session, cursor: int, limit: int) -> tuple[list[Used], i
     same = (earlier.run_name == UsageRow.run_name, earlier.restart == UsageRow.restart, earlier.window_start == UsageRow.window_start)
     before = select(func.max(earlier.card_seconds_ms)).where(*same, earlier.seq < UsageRow.seq).scalar_subquery()
     new = (UsageRow.card_seconds_ms - func.coalesce(before, 0)).label("card_ms")
-    rows = select(UsageRow.seq, UsageRow.window_start, new, RunRow.pool, RunRow.tenant, RunRow.node)
-    found = session.execute(
-        rows.join(RunRow, RunRow.name == UsageRow.run_name, isouter=True).where(UsageRow.seq > cursor).order_by(UsageRow.seq).limit(limit)
-    ).all()
+    whose = [func.coalesce(getattr(RunRow, name), getattr(ForeignStartRow, name)) for name in ("pool", "tenant", "node")]
+    rows = select(UsageRow.seq, UsageRow.window_start, new, *whose).join(RunRow, RunRow.name == UsageRow.run_name, isouter=True)
+    rows = rows.join(ForeignStartRow, ForeignStartRow.name == UsageRow.run_name, isouter=True)
+    found = session.execute(rows.where(UsageRow.seq > cursor).order_by(UsageRow.seq).limit(limit)).all()
     uses = [_used(at, card_ms, pool, tenant, node) for _, at, card_ms, pool, tenant, node in found if pool is not None]
     return uses, found[-1].seq if found else cursor
 

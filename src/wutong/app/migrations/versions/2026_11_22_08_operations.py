@@ -1,4 +1,4 @@
-"""Tables of operations: comparisons with the clusters' accounts, what operators want of nodes, utilisation by the hour, maintenance."""
+"""Tables of operations: comparisons with the clusters' accounts, what operators want of nodes, utilisation by the hour, maintenance, foreign starts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
-JOURNALS = ("centre_comparison", "centre_difference")
+JOURNALS = ("centre_comparison", "centre_difference", "centre_foreign_start")
 
 
 def upgrade() -> None:
@@ -20,6 +20,7 @@ def upgrade() -> None:
     _create_node_order()
     _create_utilisation()
     _create_maintenance()
+    _create_foreign()
     for table in JOURNALS:
         op.execute(f"CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION centre_refuse_change()")
         op.execute(f"CREATE TRIGGER keep_all BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION centre_refuse_change()")
@@ -27,7 +28,15 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo."""
-    for table in ("centre_maintenance", "centre_capacity", "centre_utilisation", "centre_node_order", "centre_difference", "centre_comparison"):
+    for table in (
+        "centre_foreign_start",
+        "centre_maintenance",
+        "centre_capacity",
+        "centre_utilisation",
+        "centre_node_order",
+        "centre_difference",
+        "centre_comparison",
+    ):
         op.drop_table(table)
     op.drop_index("ix_centre_run_ended", "centre_run")
 
@@ -97,3 +106,18 @@ def _create_maintenance() -> None:
     )
     op.create_index("ix_centre_maintenance_ends_at", "centre_maintenance", ["ends_at"])
     op.create_index("ix_centre_maintenance_pool", "centre_maintenance", ["pool"])
+
+
+def _create_foreign() -> None:
+    op.create_table(
+        "centre_foreign_start",
+        sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        *[sa.Column(name, sa.String(), nullable=False) for name in ("name", "engine", "job", "job_name", "user", "account")],
+        sa.Column("tenant", sa.String(), nullable=True),
+        *[sa.Column(name, sa.String(), nullable=False) for name in ("pool", "state", "node")],
+        sa.Column("cards", sa.Integer(), nullable=False),
+        *[sa.Column(name, MOMENT, nullable=False) for name in ("started_at", "ended_at", "registered_at")],
+        sa.Column("disputed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_centre_foreign_start"),
+        sa.UniqueConstraint("name", name="uq_centre_foreign_start_name"),
+    )
