@@ -1,14 +1,12 @@
 """What a job is started with: its environment with its secrets, and its command inside or outside a sandbox. Runs in the keeper."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
 
 from wutong.centre.engines.local import sandbox as sandboxes
 from wutong.centre.engines.local import spawn as spawning
@@ -16,9 +14,6 @@ from wutong.centre.engines.local.folders import RunFolder
 from wutong.centre.engines.local.sandbox import Command, Sandbox
 from wutong.centre.engines.local.spawn import CannotStart, Start
 from wutong.centre.engines.protocol import Launch, RunSpec
-
-if TYPE_CHECKING:
-    from wutong.centre.engines.local.team import Team
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
@@ -98,12 +93,14 @@ def unconfined(ticket: Ticket) -> Command:
     return Command(tuple(_translate(part, ticket.spec, inside=False) for part in ticket.spec.argv))
 
 
-def spawn(ticket: Ticket, output: int, team: Team | None = None) -> int:
-    """Fork the job's process with its output on a descriptor, and return its id once it runs; raise `CannotStart` where it does not."""
-    command, variables = ticket.spec.argv[0], environment(ticket)
-    if team is not None:
-        ticket, variables = team.starts(ticket), {**variables, **team.variables}
-    spec = ticket.spec
+def spawn(ticket: Ticket, output: int, *, starter: Sequence[str] = (), more: Mapping[str, str] = MappingProxyType({})) -> int:
+    """Fork the job's process with its output on a descriptor, and return its id once it runs; raise `CannotStart` where it does not.
+
+    `starter` is what goes before the command, and `more` are variables beside its own.
+    """
+    command, variables = ticket.spec.argv[0], {**environment(ticket), **more}
+    spec = replace(ticket.spec, argv=(*starter, *ticket.spec.argv))
+    ticket = replace(ticket, spec=spec)
     if ticket.sandbox.kind != "none":
         line = sandboxes.command(ticket.sandbox, spec, ticket.folder, variables, ticket.identity)
         folder: Path | str = "/"

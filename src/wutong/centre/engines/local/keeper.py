@@ -195,9 +195,11 @@ class Keeper(Watch):
 
     def _spawn(self, writing: int) -> int:
         team = team_of(self.ticket, self.log)
-        self.fan = team.fan if team is not None else None
+        if team is None:
+            return job.spawn(self.ticket, writing)
+        self.fan = team.fan
         try:
-            return job.spawn(self.ticket, writing, team)
+            return job.spawn(self.ticket, writing, starter=team.starter, more=team.variables)
         finally:
             if self.fan is not None:
                 self.fan.on_failure = self.rank_failed

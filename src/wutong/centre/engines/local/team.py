@@ -3,7 +3,6 @@
 import os
 import sys
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 from wutong.centre.engines import ranks
@@ -38,12 +37,10 @@ class Team:
             self.fan = Fan(0, own, main, logs=str(ticket.folder.logs(ticket.restart)), limit_bytes=limit)
             self.variables = {**ranks.variables(layout), **self.fan.variables}
 
-    def starts(self, ticket: Ticket) -> Ticket:
-        """Return the ticket with what starts the ranks before their command."""
-        if self.fan is None:
-            return ticket
-        argv = (*fans.starter(os.path.realpath(sys.executable)), *ticket.spec.argv)
-        return replace(ticket, spec=replace(ticket.spec, argv=argv))
+    @property
+    def starter(self) -> tuple[str, ...]:
+        """What goes before the command."""
+        return fans.starter(os.path.realpath(sys.executable)) if self.fan is not None else ()
 
 
 def team_of(ticket: Ticket, main: LogWriter) -> Team | None:

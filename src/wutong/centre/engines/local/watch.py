@@ -73,6 +73,10 @@ class Watch:
         """Take what the job's first process wrote."""
         self.log.write(data)
 
+    def say(self, sentence: str) -> None:
+        """Write a sentence of ours into the main log."""
+        self.log.write(f"\n[wutong] {sentence}\n".encode())
+
     def rank_failed(self, end: End) -> None:
         """End the other ranks, unless all are being stopped: the job may have been signalled before we were told."""
         del end
@@ -109,7 +113,7 @@ class Watch:
             if self.stopping is not None or not self.restarts_left or not self.has_failed():
                 return
             self.restarts_left -= 1
-            self.log.write(f"\n[wutong] {self.verdict()[1]} All ranks begin again; {self.restarts_left} more restarts are left.\n".encode())
+            self.say(f"{self.verdict()[1]} All ranks begin again; {self.restarts_left} more restarts are left.")
             self._forget()
             try:
                 start()
@@ -153,8 +157,8 @@ class Watch:
     def send(self, number: int, *, once: bool) -> None:
         """Signal the run's processes.
 
-        A first process (of each rank) that would die of the signal, while another wants to handle it, is spared until that one is done: its death would
-        end the run before the other could save its work (`sh -c "python train.py; ..."`).
+        A first process (of each rank) that would die of the signal, while another wants to handle it, is spared until that one is done: its death
+        would end the run before the other could save its work (`sh -c "python train.py; ..."`).
         """
         for own in self._groups():
             others = [pid for pid in own[1:] if not processes.is_zombie(pid)]
@@ -221,7 +225,7 @@ class Watch:
             os.close(handle)
         if self.fan is not None:
             self.fan.close()
-        self.status, self.fan, self.signalled = None, None, set()
+        self.status, self.fan, self.signalled, self.kill_at = None, None, set(), None
 
     def _patience(self) -> int:
         now = monotonic_ms()

@@ -10,8 +10,8 @@ import wutong
 from wutong.centre.engines.local import seccomp
 from wutong.centre.engines.slurm import commands, plans
 
-_LOCAL = ("__init__", "limits", "logs", "moments", "processes", "spawn", "trees", "verdict", "watch")
-_RUNNER = ("__init__", "devices", "facts", "main", "plan")
+_LOCAL = ("__init__", "fan", "limits", "logs", "moments", "processes", "spawn", "trees", "verdict", "watch")
+_RUNNER = ("__init__", "devices", "facts", "group", "launcher", "main", "member", "nodes", "plan", "start")
 _PACKAGES = ("", "centre/", "centre/engines/", "centre/engines/slurm/")
 _FOLDER = ".runner"
 
@@ -41,7 +41,8 @@ def ship(root: Path, *, python: str, machine: str) -> Path:
 def _texts(machine: str) -> dict[str, bytes]:
     package = Path(wutong.__file__).parent
     names = [f"{part}__init__.py" for part in _PACKAGES]
-    names += [f"centre/engines/local/{name}.py" for name in _LOCAL] + [f"centre/engines/slurm/runner/{name}.py" for name in _RUNNER]
+    names += ["centre/engines/ranks.py", *(f"centre/engines/local/{name}.py" for name in _LOCAL)]
+    names += [f"centre/engines/slurm/runner/{name}.py" for name in _RUNNER]
     found = {f"wutong/{name}": (package / name).read_bytes() for name in names}
     return found | {plans.filter_name(machine): seccomp.program(machine)}
 

@@ -13,7 +13,7 @@ SHOW = "--dev-bind-try"
 
 def numbers(environment: Mapping[str, str], slots: int) -> list[int]:
     """Return the numbers of the job's devices; where the cluster only counts them, the first so many."""
-    said = environment.get("SLURM_JOB_GPUS") or environment.get("SLURM_STEP_GPUS") or ""
+    said = environment.get("SLURM_STEP_GPUS") or environment.get("SLURM_JOB_GPUS") or ""
     found = [int(part) for part in said.split(",") if part.strip().isdigit()]
     return found or list(range(slots))
 

@@ -11,10 +11,15 @@ RESULT_SIZE = 4096
 
 def write(path: str, values: dict[str, str | int | None]) -> None:
     """Put a small file in place whole or not at all."""
+    write_text(path, _json(values))
+
+
+def write_text(path: str, text: bytes) -> None:
+    """The same for any text."""
     draft = _draft(path)
     handle = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     try:
-        os.write(handle, _json(values))
+        os.write(handle, text)
     finally:
         os.close(handle)
     os.rename(draft, path)
