@@ -21,7 +21,7 @@ CLIENTS, ACCEPTED, TRUES, SLEEPS, WIDTH, FIRST_LINES = 50, 1000, 500, 200, 8, 15
 
 def body(name: str, command: str | list[str], **more: object) -> dict[str, object]:
     """Return a small request."""
-    return {"name": name, "command": command, "flavour": "cpu.1", "time_limit_s": 600, **more}
+    return {"name": name, "command": command, "flavour": "cpu.1", "time_limit_s": 600} | more
 
 
 def accept(centre: TrialCentre, account: Account) -> list[Row]:
@@ -51,12 +51,12 @@ def accept(centre: TrialCentre, account: Account) -> list[Row]:
     ]
 
 
-def settle(centre: TrialCentre, account: Account, count: int, command: list[str], name: str) -> float:
+def settle(centre: TrialCentre, account: Account, count: int, command: list[str], name: str, *, flavour: str = "cpu.1") -> float:
     """Submit jobs, wait until all are ended, metered and settled; return the seconds from first submission to last settlement."""
     url = f"{centre.url}/api/v1"
     began = time.perf_counter()
 
-    request = load.request("POST", f"{url}/jobs", account.token, body=body(name, command))
+    request = load.request("POST", f"{url}/jobs", account.token, body=body(name, command, flavour=flavour))
     load.run(url, lambda _: request, count=count, clients=8)
     while True:
         balance = centre.call("GET", "/balance", token=account.token)
