@@ -20,7 +20,6 @@ import jobs
 from rows import Row, show
 
 # ruff: noqa: SLF001 - what is measured has no name outside of the adapter
-
 from wutong.app.trial import Account, TrialCentre
 from wutong.centre.engines.protocol import RunSpec
 from wutong.centre.engines.slurm.config import SlurmConfig
