@@ -124,6 +124,8 @@ class Settling(RuleBasedStateMachine):
     def engine_reports(self, data, restart: int, window: int, ms: int, final: bool) -> None:
         """New windows, growth, smaller totals that come late, usage after the end: all the same to us."""
         run = data.draw(st.sampled_from(sorted(self.totals)))
+        begins = self.origin + world.minutes(window)
+        self.clock.advance(max((begins - clock.now()).total_seconds(), 0))  # nothing is used before its time, at a price that may change until then
         self.append(run, self.totals[run], restart, window, ms, final=final)
 
     @rule(steps=st.integers(1, 4))

@@ -1,10 +1,9 @@
 """SQL of charges, of usage that waits to be rated, and of the bill."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import case, delete, func, select, tuple_
+from sqlalchemy import case, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -12,27 +11,33 @@ from wutong.centre.rules import Usage
 from wutong.compute.billing.rules import BillItem, Charge, ChargeKind, Unrated
 from wutong.compute.billing.tables import BilledJobRow, ChargeRow, RunEndRow, UnratedRow
 from wutong.kit import clock
+from wutong.kit.database import insert_rows, rows_json
 
 RETRY_FIRST = timedelta(seconds=5)
 RETRY_MOST = timedelta(hours=1)
 
 Window = tuple[str, int, datetime]
 
+_COLUMNS = tuple(name for name in Charge.__dataclass_fields__ if name != "seq")
+_ADD_CHARGES = insert_rows("compute_charge", _COLUMNS)
+_RATED = text("""
+    SELECT run_name, restart, window_start, max(to_card_ms) FROM compute_charge
+    WHERE kind <> 'reversal' AND (run_name, restart, window_start) IN
+        (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:restarts AS int[]), CAST(:starts AS timestamptz[])))
+    GROUP BY run_name, restart, window_start""")
+
 
 def rated_windows(session: Session, windows: Collection[Window]) -> dict[Window, int]:
     """Return how much of each window's card time was charged or waived already, in milliseconds."""
-    scope = (ChargeRow.run_name, ChargeRow.restart, ChargeRow.window_start)
-    query = select(*scope, func.max(ChargeRow.to_card_ms)).where(tuple_(*scope).in_(list(windows)), ChargeRow.kind != ChargeKind.REVERSAL.value)
-    return {(name, restart, start): most for name, restart, start, most in session.execute(query.group_by(*scope))}
+    names, restarts, starts = zip(*windows, strict=True) if windows else ((), (), ())
+    rows = session.execute(_RATED, {"names": list(names), "restarts": list(restarts), "starts": list(starts)})
+    return {(name, restart, start.astimezone(UTC)): most for name, restart, start, most in rows}
 
 
 def add_charges(session: Session, charges: Sequence[Charge]) -> None:
     """Append charges; the journal gives them their `seq`."""
     if charges:
-        rows = [asdict(charge) for charge in charges]
-        for row in rows:
-            del row["seq"]
-        session.execute(insert(ChargeRow), rows)
+        session.execute(_ADD_CHARGES, {"rows": rows_json({name: getattr(charge, name) for name in _COLUMNS} for charge in charges)})
 
 
 def set_aside(session: Session, usage: Usage, reason: Unrated, detail: str) -> None:

@@ -68,7 +68,8 @@ def attempts_ended(session: Session, ends: Sequence[RunEnd]) -> None:
     """
     if ends:
         store.add_run_ends(session, ends)
-        notify(session, CHANNEL)
+        if any(end.our_fault for end in ends):
+            notify(session, CHANNEL)
 
 
 def close_job(session: Session, job_id: str, *, at_once: bool = False) -> None:

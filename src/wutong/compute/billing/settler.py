@@ -33,33 +33,37 @@ class Settler:
     def __init__(self, database: Database, *, batch: int = BATCH) -> None:
         self._database = database
         self._batch = batch
+        self._position: int | None = None
 
     def step(self) -> bool:
         """Rate one batch of new usage and one of records that waited, then draw the consequences of ends; says whether there was work."""
-        worked = self._journal()
-        worked = self._waiting() or worked
-        worked = self._ends() or worked
-        return self._closes() or worked
+        worked, due = self._journal()
+        worked = (due.unrated and self._waiting()) or worked
+        worked = (due.ends and self._ends()) or worked
+        return (due.closes and self._closes()) or worked
 
-    def _journal(self) -> bool:
+    def _journal(self) -> tuple[bool, store.Due]:
         try:
             return self._read(careful=False)
         except OperationalError:
             raise
         except (Problem, SQLAlchemyError, ArithmeticError, ValueError) as error:
             if type(error) is Conflict:
-                return False
+                self._position = None
+                return False, store.Due()
             log.warning("usage batch failed, rating one by one", error=repr(error))
         return self._read(careful=True)
 
-    def _read(self, *, careful: bool) -> bool:
+    def _read(self, *, careful: bool) -> tuple[bool, store.Due]:
         with self._database.session() as session:
-            position = cursors.read(session, CURSOR)
+            position = cursors.read(session, CURSOR) if self._position is None else self._position
             usages = centre.usage_after(session, position, self._batch)
             if usages:
                 cursors.advance(session, CURSOR, before=position, after=usages[-1].seq)
                 Rater(session, usages).run(careful=careful)
-        return bool(usages)
+            due = store.due(session)
+        self._position = usages[-1].seq if usages else position
+        return bool(usages), due
 
     def _waiting(self) -> bool:
         with self._database.session() as session:
@@ -98,7 +102,8 @@ class Settler:
             closes = store.due_closes(session, self._batch)
             waiting = store.unfinished(session, [close.job_id for close in closes], rules.FINAL_WAIT) if closes else set()
             for close in closes:
-                close.look_at = clock.now() + rules.look_again(clock.now() - close.at)
+                if close.job_id in waiting:
+                    close.look_at = clock.now() + rules.look_again(clock.now() - close.at)
             session.flush()
             ready = [close.job_id for close in closes if close.job_id not in waiting]
             if ready:

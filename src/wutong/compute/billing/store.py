@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,25 @@ from wutong.compute.billing.tables import BilledJobRow, BilledRunRow, JobCloseRo
 from wutong.kit import clock
 from wutong.kit.database import Moment, insert_rows, rows_json
 
-_ADD_RUN_ENDS = insert_rows("compute_run_end", tuple(RunEnd.__dataclass_fields__), "ON CONFLICT DO NOTHING")
+_ADD_RUN_ENDS = insert_rows("compute_run_end", (*RunEnd.__dataclass_fields__, "done_at"), "ON CONFLICT DO NOTHING")
+
+
+_DUE = text("""
+    SELECT EXISTS (SELECT FROM compute_unrated WHERE retry_at <= :now), EXISTS (SELECT FROM compute_run_end WHERE done_at IS NULL),
+        EXISTS (SELECT FROM compute_job_close WHERE settled_at IS NULL AND look_at <= :now)""")
+_SETTLE = text("""
+    WITH closed AS (UPDATE compute_job_close SET settled_at = :now WHERE job_id = ANY (:jobs))
+    UPDATE compute_billed_job SET held_fen = 0, held_package_s = 0, settled_at = :now, look_at = NULL, stop_at = NULL, covered_until = NULL
+    WHERE job_id = ANY (:jobs)""")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What there is to do for the settler beside the journal: records that waited, ends by our fault, closed jobs."""
+
+    unrated: bool = False
+    ends: bool = False
+    closes: bool = False
 
 
 @dataclass(slots=True)
@@ -61,8 +79,9 @@ def run_is_known(session: Session, run_name: str) -> bool:
 
 
 def add_run_ends(session: Session, ends: Sequence[RunEnd]) -> None:
-    """Write down that attempts ended; the first word about each stays."""
-    rows = [{name: getattr(end, name) for name in RunEnd.__dataclass_fields__} for end in ends]
+    """Write down that attempts ended; the first word about each stays. Only our faults have consequences that are still to be drawn."""
+    now = clock.now()
+    rows = [{**{name: getattr(end, name) for name in RunEnd.__dataclass_fields__}, "done_at": None if end.our_fault else now} for end in ends]
     session.execute(_ADD_RUN_ENDS, {"rows": rows_json(rows)})
 
 
@@ -97,6 +116,11 @@ def lock_job(session: Session, job_id: str) -> BilledJobRow | None:
     return session.scalar(query.execution_options(populate_existing=True))
 
 
+def due(session: Session) -> Due:
+    """Say what there is to do beside the journal."""
+    return Due(*session.execute(_DUE, {"now": clock.now()}).one())
+
+
 def due_ends(session: Session, limit: int) -> list[RunEndRow]:
     """Lock ends whose consequences are still to be drawn, the oldest first."""
     due = select(RunEndRow).where(RunEndRow.done_at.is_(None)).order_by(RunEndRow.at).limit(limit)
@@ -122,10 +146,7 @@ def unfinished(session: Session, job_ids: Collection[str], patience: timedelta) 
 
 def settle_jobs(session: Session, jobs: Collection[str]) -> None:
     """Mark jobs settled: nothing is held for them any more."""
-    now = clock.now()
-    gone = {"held_fen": 0, "held_package_s": 0, "settled_at": now, "look_at": None, "stop_at": None, "covered_until": None}
-    session.execute(update(BilledJobRow).where(BilledJobRow.job_id.in_(jobs)).values(gone))
-    session.execute(update(JobCloseRow).where(JobCloseRow.job_id.in_(jobs)).values(settled_at=now))
+    session.execute(_SETTLE, {"jobs": list(jobs), "now": clock.now()})
 
 
 def jobs_by_tenant(session: Session, job_ids: Collection[str]) -> list[BilledJob]:
