@@ -1,17 +1,26 @@
 """Inviting and joining at the keyboard: newcomers and people known already, invitations withdrawn, limits for a person."""
 
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.flows.stage import Person, Tenant
+from tests.flows.stage import Person, Tenant, open_tenant
+
+from wutong.app.trial import TrialCentre
 
 
-@pytest.fixture
-def owner(newcomer: Person, tenant: Tenant) -> Person:
+@pytest.fixture(scope="module")
+def tenant(centre: TrialCentre) -> Iterator[Tenant]:
+    """One tenant for all of these: a centre lets an address sign in only so often."""
+    with open_tenant(centre) as tenant:
+        yield tenant
+
+
+@pytest.fixture(scope="module")
+def owner(centre: TrialCentre, tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Person:
     """The tenant's owner at a keyboard, signed in by token."""
-    newcomer.quick("login", "--token", tenant.account.token)
-    return newcomer
+    return Person(centre, tmp_path_factory.mktemp("owner"), {"WUTONG_TOKEN": tenant.account.token})
 
 
 def somebody(owner: Person, tmp_path: Path) -> tuple[Person, str]:

@@ -1,21 +1,29 @@
 """Following a job to its end: each attempt's log, what it waits for in between, arrays, jobs that never began, and the exit status."""
 
 import sys
+from collections.abc import Iterator
 from io import StringIO
 
 import pytest
-from tests.flows.stage import Person, Tenant
+from tests.flows.stage import Person, Tenant, open_tenant
 
+from wutong.app.trial import TrialCentre
 from wutong.cli import job as job_commands
 from wutong.cli import show
 from wutong.sdk import jobs
 
 
-@pytest.fixture
-def owner(newcomer: Person, tenant: Tenant) -> Person:
+@pytest.fixture(scope="module")
+def tenant(centre: TrialCentre) -> Iterator[Tenant]:
+    """One tenant for all of these: a centre lets an address sign in only so often."""
+    with open_tenant(centre) as tenant:
+        yield tenant
+
+
+@pytest.fixture(scope="module")
+def owner(centre: TrialCentre, tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Person:
     """The tenant's owner at a keyboard, signed in by token."""
-    newcomer.quick("login", "--token", tenant.account.token)
-    return newcomer
+    return Person(centre, tmp_path_factory.mktemp("owner"), {"WUTONG_TOKEN": tenant.account.token})
 
 
 def test_each_attempt_is_followed(owner: Person, tenant: Tenant):
