@@ -75,7 +75,7 @@ def in_words(cost: Estimate) -> str:
     paid = f", {card_hours(cost.package_seconds)} from packages" if cost.package_seconds else ""
     paid += f", {yuan(cost.credit_fen)} from credits" if cost.credit_fen else ""
     usual = f" Jobs like it cost you {yuan(cost.typical_fen)} of late." if cost.typical_fen is not None else ""
-    return f"{most}{paid}.{usual}"
+    return " ".join([f"{most}{paid}.{usual}", *map(show.cell, cost.notices)])
 
 
 @app.command()

@@ -1,9 +1,9 @@
 """What operators and auditors ask of a cluster beyond the running of jobs: its accounts, its machines, its reservations."""
 
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 
+from wutong.centre.engines.local.moments import now_ms
 from wutong.centre.engines.operations import Accounted, Reserved
 from wutong.centre.engines.protocol import Absent, Accepted, Machine, Refused, Unknown
 from wutong.centre.engines.slurm import accounts, commands, machines, parse, reservations
@@ -77,7 +77,7 @@ class Operating:
         there = self.reservations(wish.name)
         if isinstance(there, Unknown):
             return there
-        seen, now = next((each for each in there if each.name == wish.name), None), round(time.time())
+        seen, now = next((each for each in there if each.name == wish.name), None), now_ms() // 1000
         if seen is not None and reservations.agrees(wish, seen, now):
             return Accepted()
         said = self._rounds.transport.ask(reservations.create(wish, now) if seen is None else reservations.update(wish, seen, now))
