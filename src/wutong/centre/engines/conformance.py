@@ -255,6 +255,7 @@ class Conformance:
         _hold(not self._chunk(name, 0, 5).complete, "more follows")
         _hold(self._chunk(name, 10, 5).complete and self._chunk(name, 10, 5).data == b"", "the end must be complete")
         _hold(self.rig.engine.logs(name, 0, 5, restart=9) == Absent(), "a start that never was has no log")
+        _hold(self.rig.engine.logs(name, 0, 5, rank=1) == Absent(), "a rank that never was has no log")
 
     def test_changes_follow_a_cursor(self) -> None:
         """From a cursor on each changed run comes once, as it is now; when nothing changed nothing comes."""

@@ -54,6 +54,14 @@ def test_ranks_of_two_nodes_meet_and_have_a_log_each(cluster):
     assert end.cpu_seconds
 
 
+def test_ranks_of_one_node_meet_on_a_loopback_of_their_own(cluster):
+    several = [train(cluster, trainings.SUM, nodes=1) for _number in range(2)]
+    for name in several:
+        end = cluster.ended(name)
+        assert end.reason is EndReason.COMPLETED, (end, log(cluster, name, 0))
+        assert [log(cluster, name, rank) for rank in range(2)] == [f"sum 11 devices {rank}\n" for rank in range(2)]
+
+
 def test_a_rank_that_fails_ends_all_at_once_and_is_named_with_its_node(cluster):
     name = train(cluster, trainings.FAILS)
     end = cluster.ended(name)

@@ -60,8 +60,12 @@ def wrong(facts):
 
 
 def test_a_cluster_that_confines(facts):
-    """All it lacks is what the captured one lacked: ConstrainCores."""
-    assert set(wrong(facts)) == {"a job uses no more processors than it asked for"}
+    """All it lacks is what the captured one lacked: ConstrainCores, ExclusiveUser."""
+    network = "a training over several nodes has its nodes' network to itself"
+    assert set(wrong(facts)) == {"a job uses no more processors than it asked for", network}
+    alone = tuple(dataclasses.replace(partition, alone=True) for partition in facts.partitions)
+    assert network not in wrong(dataclasses.replace(facts, partitions=alone))
+    assert network not in wrong(dataclasses.replace(facts, nodes=facts.nodes[:1]))
 
 
 def test_a_cluster_without_cgroups(facts):

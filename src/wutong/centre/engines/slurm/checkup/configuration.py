@@ -60,6 +60,13 @@ def _credential_is_short(facts: Facts) -> bool | None:
     return int(read.options(facts.settings.get("authinfo", "")).get("cred_expire", _DEFAULT_CREDENTIAL_S)) <= _LONGEST_CREDENTIAL_S
 
 
+def _alone_on_the_network(facts: Facts) -> bool | None:
+    """The ranks of several nodes meet over the nodes' own network, where whoever shares a node shares its loopback."""
+    if facts.nodes is None or facts.partitions is None:
+        return None
+    return len(facts.nodes) < 2 or all(partition.alone for partition in facts.partitions)
+
+
 def _devices_are_confinable(facts: Facts) -> bool | None:
     """Slurm confines devices and sets variables only for a resource that is named gpu."""
     if facts.nodes is None:
@@ -100,6 +107,13 @@ APART = (
         "A job may name any account, so that another tenant is charged, and any class.",
         "Set AccountingStorageEnforce=associations,limits,qos,safe.",
         _setting("accountingstorageenforce", _has("associations", "limits", "qos")),
+    ),
+    Check(
+        Level.WARNING,
+        "a training over several nodes has its nodes' network to itself",
+        "Its ranks meet over the nodes' own network: they reach what listens on these nodes, and other tenants' trainings there reach them.",
+        "Set ExclusiveUser=YES for the partitions, and keep services of the centre's network from its nodes by a firewall.",
+        _alone_on_the_network,
     ),
     Check(
         Level.WARNING,

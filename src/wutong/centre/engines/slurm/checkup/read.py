@@ -66,6 +66,7 @@ def partitions(text: str) -> tuple[Partition, ...]:
             name=row["partitionname"],
             accounts=row.get("allowaccounts", "ALL"),
             groups=row.get("allowgroups", "ALL"),
+            alone=row.get("exclusiveuser", "NO") == "YES",
         )
         for row in _rows(text)
         if "partitionname" in row

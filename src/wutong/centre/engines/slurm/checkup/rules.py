@@ -42,11 +42,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A partition as the controller knows it."""
+    """A partition as the controller knows it; `alone` is whether a node of it serves one user at a time."""
 
     name: str
     accounts: str
     groups: str
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
