@@ -57,9 +57,8 @@ def forget_run(session: Session, name: str) -> None:
 
 def forget_runs(session: Session, names: Sequence[str]) -> None:
     """Let the engines drop the files of these runs, in one go. Those that have not ended, or that nobody knows, are passed over."""
-    ended = [run.name for run in store.lock(session, sorted(set(names))) if run.phase == RunPhase.ENDED and not run.forget]
-    if ended:
-        store.want_all(session, ended, clock.now(), forget=True)
+    if names:
+        store.want_forgotten(session, names, clock.now())
 
 
 def get_run(session: Session, name: str) -> Run:

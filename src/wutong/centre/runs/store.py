@@ -46,6 +46,10 @@ _SAVE = text(f"""
         INSERT INTO centre_run_event (at, {", ".join(_TOLD)}) SELECT at, {", ".join(_TOLD)}
         FROM jsonb_populate_recordset(CAST(NULL AS centre_run_event), CAST(:events AS jsonb)) RETURNING seq)
     SELECT pg_notify(:channel, '') FROM told LIMIT 1""")  # noqa: S608 - the names of our own columns
+_WANT_FORGOTTEN = text("""
+    WITH there AS (SELECT name FROM centre_run WHERE name = ANY (:names) AND phase = 'ended' AND NOT forget ORDER BY name FOR UPDATE),
+    wanted AS (UPDATE centre_run r SET forget = true, due_at = :now, version = version + 1 FROM there WHERE r.name = there.name RETURNING r.name)
+    SELECT pg_notify(:channel, '') FROM wanted LIMIT 1""")
 _NEW_FIELDS = ("name", "tenant", "cards", "version", "restart", "detail", "tries", "absent_count", "forget")
 _INSERT = text("""
     WITH place AS (
@@ -140,13 +144,13 @@ def save(session: Session, steps: Sequence[Step], now: datetime) -> None:
 
 def want(session: Session, name: str, now: datetime, **wanted: Any) -> None:
     """Note what somebody wants of a run and make it due."""
-    want_all(session, [name], now, **wanted)
-
-
-def want_all(session: Session, names: Sequence[str], now: datetime, **wanted: Any) -> None:
-    """Note what somebody wants of several runs and make them due."""
-    session.execute(update(RunRow).where(RunRow.name.in_(names)).values(**wanted, due_at=now, version=RunRow.version + 1))
+    session.execute(update(RunRow).where(RunRow.name == name).values(**wanted, due_at=now, version=RunRow.version + 1))
     notify(session, RUNS)
+
+
+def want_forgotten(session: Session, names: Sequence[str], now: datetime) -> None:
+    """Note that runs may be forgotten, those of them that have ended, and make them due."""
+    session.execute(_WANT_FORGOTTEN, {"names": sorted(set(names)), "now": now, "channel": RUNS})
 
 
 def events_after(session: Session, cursor: int, limit: int) -> list[RunEvent]:

@@ -48,11 +48,11 @@ class Collector:
 
     def _finish_batch(self) -> bool:
         with self._database.session() as session:
-            jobs = store.finishing(session, clock.now(), BATCH)
-            runs = _runs_of(session, jobs)
+            found = store.finishing(session, clock.now(), BATCH)
+            runs = {run.name: run for run in centre.list_runs(session, [name for _, name in found])}
         bare: list[Job] = []
-        for job in jobs:
-            run = runs.get(job.id)
+        for job, name in found:
+            run = runs.get(name)
             folder = None if run is None else _outputs_of(job, run)
             if folder is None or not _has_files(folder):
                 bare.append(job)
@@ -65,7 +65,7 @@ class Collector:
         if bare:
             with self._database.session() as session:
                 self._finish_bare(session, bare)
-        return bool(jobs)
+        return bool(found)
 
     def _finish_bare(self, session: Session, jobs: list[Job]) -> None:
         """End the jobs that left no files, in one transaction."""
@@ -115,7 +115,7 @@ class Collector:
         if kept:
             with self._database.session() as session:
                 names = [attempt.run_name for attempt in kept]
-                store.update_attempts(session, names, {"log_kept_at": clock.now()})
+                store.log_kept(session, names, clock.now())
                 centre.forget_runs(session, [name for name in names if name in runs])
         return bool(kept)
 
@@ -133,12 +133,6 @@ class Collector:
             log.exception("a log could not be kept", run=attempt.run_name, error=repr(error))
             return False
         return True
-
-
-def _runs_of(session: Session, jobs: list[Job]) -> dict[str, Run]:
-    names = store.present_runs(session, [job.id for job in jobs])
-    runs = {run.name: run for run in centre.list_runs(session, list(names.values()))}
-    return {job_id: runs[name] for job_id, name in names.items() if name in runs}
 
 
 def _outputs_of(job: Job, run: Run) -> Path | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, select, text, update
+from sqlalchemy import RowMapping, bindparam, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from wutong.centre.rules import EndReason, StopWhy
@@ -39,6 +39,12 @@ _WRITE_MOVES = text(f"""
     UPDATE compute_job j SET {", ".join(f"{name} = n.{name}" for name in _MOVED)}
     FROM jsonb_array_elements(CAST(:jobs AS jsonb)) AS e, jsonb_populate_record(CAST(NULL AS compute_job), e) AS n
     WHERE j.id = n.id AND j.state = e ->> 'was_state' AND j.attempt = CAST(e ->> 'was_attempt' AS int) RETURNING j.id""")  # noqa: S608 - our own columns
+_PRESENT = (ATTEMPT.c.job_id == JOB.c.id) & (ATTEMPT.c.number == JOB.c.attempt)
+_FINISHING = select(JOB, ATTEMPT.c.run_name).join(ATTEMPT, _PRESENT).where(JOB.c.state == "finishing", JOB.c.next_at <= bindparam("now"))
+_FINISHING = _FINISHING.order_by(JOB.c.next_at).limit(bindparam("most"))
+_TO_KEEP = select(ATTEMPT).join(JOB, JOB.c.id == ATTEMPT.c.job_id).order_by(ATTEMPT.c.ended_at).limit(bindparam("most"))
+_TO_KEEP = _TO_KEEP.where(ATTEMPT.c.log_kept_at.is_(None), ATTEMPT.c.ended_at.is_not(None), JOB.c.state.in_(sorted(ENDED)))
+_LOG_KEPT = text("UPDATE compute_attempt SET log_kept_at = :at WHERE run_name = ANY (:names)")
 _WAITED_FOR = select(AFTER.c.after_id).where(one_of(AFTER.c.after_id, "ids"))
 _NAMED = select(ATTEMPT).where(one_of(ATTEMPT.c.run_name, "names"))
 _TRIED = ("reason", "detail", "exit_code", "restart", "ours", "started_at", "ended_at")
@@ -49,7 +55,7 @@ _WRITE_ATTEMPTS = text(f"""
 DUE_REASONS = (WaitReason.PREPARING.value, WaitReason.RETRY_LATER.value, WaitReason.MONEY.value)
 
 
-def to_job(row: RowMapping) -> Job:
+def to_job(row: Mapping[Any, Any]) -> Job:
     """Make the plain type of a row."""
     data: dict[str, Any] = dict(row)
     data["state"] = JobState(data["state"])
@@ -137,10 +143,10 @@ def due_ids(session: Session, now: datetime, limit: int) -> list[str]:
     return list(session.scalars(query.order_by(JOB.c.next_at).limit(limit)))
 
 
-def finishing(session: Session, now: datetime, limit: int) -> list[Job]:
-    """Return the jobs whose outputs can be gathered now."""
-    query = select(JOB).where(JOB.c.state == "finishing", JOB.c.next_at <= now).order_by(JOB.c.next_at).limit(limit)
-    return [to_job(row) for row in session.execute(query).mappings()]
+def finishing(session: Session, now: datetime, limit: int) -> list[tuple[Job, str]]:
+    """Return the jobs whose outputs can be gathered now, each with the name of its present run."""
+    rows = session.execute(_FINISHING, {"now": now, "most": limit}).mappings()
+    return [(to_job({name: value for name, value in row.items() if name != "run_name"}), row["run_name"]) for row in rows]
 
 
 def children_ids(session: Session, parent_id: str, *, states: Sequence[str], wait_reason: str | None = None, limit: int | None = None) -> list[str]:
@@ -188,9 +194,9 @@ def write_attempts(session: Session, attempts: Sequence[Attempt]) -> None:
         session.execute(_WRITE_ATTEMPTS, {"rows": rows_json(rows)})
 
 
-def update_attempts(session: Session, names: Sequence[str], values: Mapping[str, Any]) -> None:
-    """Change several attempts alike."""
-    session.execute(update(ATTEMPT).where(ATTEMPT.c.run_name.in_(names)).values(**values))
+def log_kept(session: Session, names: Sequence[str], at: datetime) -> None:
+    """Note that the logs of attempts are kept."""
+    session.execute(_LOG_KEPT, {"names": list(names), "at": at})
 
 
 def attempts_of(session: Session, job_id: str) -> list[Attempt]:
@@ -205,12 +211,6 @@ def exit_codes(session: Session, ids: Iterable[str]) -> dict[str, int | None]:
     return {row.id: row.exit_code for row in session.execute(query.where(JOB.c.id.in_(sorted(ids))))}
 
 
-def present_runs(session: Session, ids: Iterable[str]) -> dict[str, str]:
-    """Return the run names of jobs' present attempts, by job."""
-    query = select(JOB.c.id, ATTEMPT.c.run_name).join(ATTEMPT, (ATTEMPT.c.job_id == JOB.c.id) & (ATTEMPT.c.number == JOB.c.attempt))
-    return {row.id: row.run_name for row in session.execute(query.where(JOB.c.id.in_(sorted(ids))))}
-
-
 def attempts_by_name(session: Session, names: Iterable[str]) -> dict[str, Attempt]:
     """Return attempts by the names of their runs."""
     return {row["run_name"]: to_attempt(row) for row in session.execute(_NAMED, {"names": list(names)}).mappings()}
@@ -218,9 +218,7 @@ def attempts_by_name(session: Session, names: Iterable[str]) -> dict[str, Attemp
 
 def attempts_to_keep(session: Session, limit: int) -> list[Attempt]:
     """Return ended attempts of ended jobs whose log is not kept yet: nothing needs their run any more."""
-    query = select(ATTEMPT).join(JOB, JOB.c.id == ATTEMPT.c.job_id)
-    query = query.where(ATTEMPT.c.log_kept_at.is_(None), ATTEMPT.c.ended_at.is_not(None), JOB.c.state.in_(sorted(ENDED)))
-    return [to_attempt(row) for row in session.execute(query.order_by(ATTEMPT.c.ended_at).limit(limit)).mappings()]
+    return [to_attempt(row) for row in session.execute(_TO_KEEP, {"most": limit}).mappings()]
 
 
 def events_of(session: Session, job_id: str, *, after: int, limit: int) -> list[JobEvent]:
