@@ -132,10 +132,7 @@ def list_windows(as_json: Json = False) -> None:
     """List all maintenance, the latest first."""
     with client() as centre:
         found = operations.list_all_maintenance(centre)
-    rows = [
-        (m.id, m.pool, ", ".join(m.nodes) or "all", m.begins_at, m.ends_at, m.state, m.problem or ("kept" if m.kept_at else ""), m.reason)
-        for m in found
-    ]
+    rows = [(m.id, m.pool, ", ".join(m.nodes) or "all", m.begins_at, m.ends_at, m.state, standing(m), m.reason) for m in found]
     columns = ("ID", "POOL", "?MACHINES", "FROM", "TO", "STATE", "?", "?REASON")
     show.listing(found, columns, rows, empty="No maintenance was ever announced.", as_json=as_json)
 
