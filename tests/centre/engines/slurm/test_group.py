@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import signal
+from pathlib import Path
 
 import pytest
 from tests.centre.engines import trainings
@@ -91,6 +93,17 @@ def test_cancelling_lets_every_rank_save_first(cluster):
     assert not left(name)
 
 
+def test_what_slurm_wants_to_end_hears_of_it_on_every_node(cluster, small_lab):
+    name = train(cluster, trainings.SAVES, grace_s=15)
+    for rank in range(4):
+        cluster.until(lambda rank=rank: "ready" in log(cluster, name, rank))
+    small_lab.run("scancel", "--signal=TERM", "--batch", cluster.job(name))
+    end = cluster.ended(name)
+    assert end.reason is EndReason.PREEMPTED
+    assert [f"saved {rank}" in log(cluster, name, rank) for rank in range(4)] == [True] * 4
+    assert not left(name)
+
+
 def test_what_ignores_its_end_is_killed_on_every_node_after_the_grace(cluster):
     name = train(cluster, "trap '' USR1 TERM; echo ready; sleep 60 & wait; sleep 60", grace_s=1)
     for rank in range(4):
@@ -150,3 +163,26 @@ def test_after_the_death_of_a_node_it_goes_on_from_the_checkpoint_elsewhere(clus
         assert not left(name)
     finally:
         small_lab.restart_daemon(f"slurmd:{nodes[1]}")
+
+
+@pytest.mark.slow
+def test_a_keeper_that_is_lost_unseen_by_slurm_has_the_run_start_again(cluster):
+    name = train(cluster, trainings.SAVES, time_limit_s=300, grace_s=5)
+    for rank in range(4):
+        cluster.until(lambda rank=rank: "ready" in log(cluster, name, rank))
+    [keeper, *_others] = keepers(name)
+    os.kill(keeper, signal.SIGKILL)
+    cluster.until(lambda: cluster.see(name).restart == 1 and all("ready" in log(cluster, name, rank, 1) for rank in range(4)), within=100)
+    assert [f"ready {rank} earlier True" in log(cluster, name, rank, 1) for rank in range(4)] == [True] * 4
+    cluster.engine.cancel(name)
+    assert cluster.ended(name).reason is EndReason.CANCELLED
+
+
+def keepers(name):
+    """List the processes that keep a run's nodes."""
+    lines = {path.parent.name: path.read_bytes().split(b"\0") for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()}
+    return [
+        int(pid)
+        for pid, words in lines.items()
+        if any(b"runner.member" in word for word in words[:6]) and words[0] != b"srun" and any(word.endswith(b"/" + name.encode()) for word in words)
+    ]
