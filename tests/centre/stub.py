@@ -97,7 +97,8 @@ class StubEngine:
         self.told.append((name, signal))
         return Accepted() if name in self.known else Absent()
 
-    def logs(self, name, offset, limit, restart=None):
+    def logs(self, name, offset, limit, restart=None, rank=0):
+        del restart, rank
         if unknown := self._asked("logs"):
             return unknown
         return LogChunk(b"hello"[offset : offset + limit], offset, min(5, offset + limit), complete=True) if name in self.known else Absent()
