@@ -212,8 +212,10 @@ def _own(spec: RunSpec, folder: RunFolder) -> list[str]:
 
 
 def _bind(source: str, target: str, *, read_only: bool) -> list[str]:
-    options = []
-    # bubblewrap makes the parents of a private folder private as well (0700, root's), where the tenant could not pass.
-    for parent in reversed(PurePosixPath(target).parents[:-1]):
-        options += ["--perms", "0755", "--dir", str(parent)]
-    return [*options, "--ro-bind" if read_only else "--bind", source, target]
+    return [*_parents(target), "--ro-bind" if read_only else "--bind", source, target]
+
+
+@functools.lru_cache(maxsize=256)
+def _parents(target: str) -> tuple[str, ...]:
+    """Return the options that make a place's parents: bubblewrap makes those of a private folder private as well, and the tenant could not pass."""
+    return tuple(option for parent in reversed(PurePosixPath(target).parents[:-1]) for option in ("--perms", "0755", "--dir", str(parent)))

@@ -124,16 +124,18 @@ def _become_job(start: Start, *, output: int, report: int, parent: int, bind_to_
 def _with_inputs(start: Start) -> tuple[list[int], list[str]]:
     """Open a descriptor with each input's bytes and put their numbers into the command line and into the last input; returns both."""
     files = [os.memfd_create("input", 0) for _input in start.inputs]
-    numbers = [str(file) for file in files]
+    numbers = {f"{{{place}}}": str(file) for place, file in enumerate(files)}
     for place, (file, data) in enumerate(zip(files, start.inputs)):  # noqa: B905 - `strict` is younger than the oldest Python on nodes
-        last = place == len(files) - 1
-        os.write(file, b"\0".join(_numbered(part.decode(), numbers).encode() for part in data.split(b"\0")) if last else data)
+        os.write(file, _numbered(data, numbers) if place == len(files) - 1 else data)
         os.lseek(file, 0, os.SEEK_SET)
-    return files, [_numbered(part, numbers) for part in start.argv[:3]] + list(start.argv[3:])
+    return files, [numbers.get(part, part) for part in start.argv[:3]] + list(start.argv[3:])
 
 
-def _numbered(part: str, numbers: list[str]) -> str:
-    return numbers[int(part[1])] if len(part) == 3 and part[0] == "{" and part[2] == "}" and part[1].isdigit() and numbers else part
+def _numbered(options: bytes, numbers: Mapping[str, str]) -> bytes:
+    """Put numbers into options that each end with a NUL; none of ours begins with a number."""
+    for word, number in numbers.items():
+        options = options.replace(f"\0{word}\0".encode(), f"\0{number}\0".encode())
+    return options
 
 
 def _limit(disk_limit_mb: int) -> None:

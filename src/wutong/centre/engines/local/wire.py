@@ -10,6 +10,8 @@ from wutong.centre.engines.protocol import Absent, Accepted, EndReason, Launch, 
 HEAD = struct.Struct("!II")
 LARGEST_FRAME = 16 * 1024 * 1024
 SOCKET = "agent.sock"
+_SPEC = tuple(field.name for field in fields(RunSpec))
+_SIGHTING = tuple(field.name for field in fields(Sighting))
 
 
 class BadFrame(ValueError):
@@ -45,7 +47,7 @@ def unpack(data: bytearray) -> tuple[dict[str, Any], bytes] | None:
 
 def spec_to_json(spec: RunSpec) -> dict[str, Any]:
     """Return the run as plain JSON values."""
-    values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    values = {name: getattr(spec, name) for name in _SPEC}
     values["mounts"] = [asdict(mount) for mount in spec.mounts]
     values["argv"] = list(spec.argv)
     values["environment"] = dict(spec.environment)
@@ -55,8 +57,7 @@ def spec_to_json(spec: RunSpec) -> dict[str, Any]:
 
 def spec_from_json(values: dict[str, Any]) -> RunSpec:
     """Return the run; fields of a newer version are left out."""
-    known = {field.name for field in fields(RunSpec)}
-    kept = {key: value for key, value in values.items() if key in known}
+    kept = {key: value for key, value in values.items() if key in _SPEC}
     kept["mounts"] = tuple(Mount(**mount) for mount in kept.get("mounts", ()))
     kept["argv"] = tuple(kept["argv"])
     kept["launch"] = Launch(kept.get("launch", Launch.ONCE))
@@ -65,13 +66,12 @@ def spec_from_json(values: dict[str, Any]) -> RunSpec:
 
 def sighting_to_json(sighting: Sighting) -> dict[str, Any]:
     """Return the sighting without what it does not say."""
-    return {field.name: value for field in fields(sighting) if (value := getattr(sighting, field.name)) is not None}
+    return {name: value for name in _SIGHTING if (value := getattr(sighting, name)) is not None}
 
 
 def sighting_from_json(values: dict[str, Any]) -> Sighting:
     """Return the sighting."""
-    known = {field.name for field in fields(Sighting)}
-    kept = {key: value for key, value in values.items() if key in known}
+    kept = {key: value for key, value in values.items() if key in _SIGHTING}
     kept["phase"] = Phase(kept["phase"])
     if "reason" in kept:
         kept["reason"] = EndReason(kept["reason"])
