@@ -95,7 +95,7 @@ def wait_for_nodes(spec: LabSpec, limit_s: float = START_S) -> None:
 
     def ready() -> bool:
         for node in wanted:
-            if processes.find_pid(spec.folder, daemons.slurmd(node)) is None:
+            if processes.has_ended(spec.folder, daemons.slurmd(node)):
                 which = daemons.slurmd(node)
                 raise DaemonFailed(which=which, what="ended at once", **_last_words(spec.folder, which))
         states = node_states(spec)

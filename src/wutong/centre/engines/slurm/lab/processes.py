@@ -83,6 +83,14 @@ def find_pid(folder: Path, which: str) -> int | None:
     return None
 
 
+def has_ended(folder: Path, which: str) -> bool:
+    """Tell whether a daemon that was started just now has ended. Its environment says nothing yet: an exec shows it only when it is through."""
+    try:
+        return is_gone(int(_pid_file(folder, which).read_text()))
+    except (OSError, ValueError):
+        return True
+
+
 def _carries(pid: int, pair: tuple[str, str]) -> bool:
     return "=".join(pair).encode() in environment(pid)
 
