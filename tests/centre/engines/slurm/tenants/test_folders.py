@@ -19,8 +19,9 @@ PROJECT = 263_103
 
 @pytest.fixture
 def root(tmp_path):
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
     return tmp_path / "tenants"
 
 
