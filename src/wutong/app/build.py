@@ -87,7 +87,7 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("centre.tally", Tally(database).step, ("centre_usage",), rest_s=60.0, gather_s=2.0),
         Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0, gather_s=0.25),
         *(Loop(watcher.name, watcher.step, rest_s=1.0, gather_s=0.1) for watcher in make_watchers(database, engines)),
-        Loop("compute.tracker", Tracker(database).step, ("centre_run_events",), rest_s=5.0, gather_s=0.1),
+        Loop("compute.tracker", Tracker(database).step, ("centre_run_events",), rest_s=5.0, gather_s=0.2),
         Loop("compute.preparer", Preparer(database, limits, blobs).step, ("compute_jobs",), rest_s=2.0, gather_s=0.1),
         Loop("compute.collector", JobCollector(database, limits, engines, blobs).step, ("compute_jobs_left",), rest_s=5.0, gather_s=0.2),
         Loop("compute.builder", Builder(database, settings.environments, settings.find_links).step, ("compute_environments",), rest_s=10.0),

@@ -30,6 +30,10 @@ SHRINK_SECONDS = 5.0
 SPARE_CONNECTIONS = 2
 
 
+_NOTIFY = text("SELECT pg_notify(:channel, '')")
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
 class Moment(TypeDecorator[datetime]):
     """A timestamp with time zone that refuses naive times and always comes back in UTC."""
 
@@ -162,7 +166,7 @@ def notify(session: Session, channel: str) -> None:
         if channel in channels:
             return
         channels.add(channel)
-    session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel})
+    session.execute(_NOTIFY, {"channel": channel})
 
 
 def advisory_lock(session: Session, name: str) -> None:
@@ -170,4 +174,4 @@ def advisory_lock(session: Session, name: str) -> None:
 
     Journals whose readers keep a cursor are appended under one, because ids are given before commit.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+    session.execute(_LOCK, {"name": name})

@@ -27,17 +27,19 @@ _LIVE = RunRow.phase.in_(("queued", "running"))
 _KINDS = (("phase", RunPhase), ("reason", EndReason), ("stop_why", StopWhy))
 _ENUMS = [(_FIELDS.index(name), kind) for name, kind in _KINDS]
 _EVENT_FIELDS = [field.name for field in fields(RunEvent)]
-_EVENT_COLUMNS = [RunEventRow.__table__.c[name] for name in _EVENT_FIELDS]
+_EVENT = RunEventRow.__table__
+_EVENT_COLUMNS = [_EVENT.c[name] for name in _EVENT_FIELDS]
 _EVENT_ENUMS = [(_EVENT_FIELDS.index(name), kind) for name, kind in _KINDS]
 _TOLD = [name for name in _EVENT_FIELDS if name not in ("seq", "at")]
 _NAMED = one_of(_TABLE.c.name, "names")
-_LOAD = select(*_COLUMNS, EngineRow.lost_contact_since).join(EngineRow, EngineRow.name == RunRow.engine, isouter=True).where(_NAMED)
-_KNOWN = select(RunRow.name).where(_NAMED)
-_LOCK = select(*_COLUMNS).where(_NAMED).order_by(RunRow.name).with_for_update()
-_ASKED = (RunRow.engine == bindparam("engine"), RunRow.due_at <= bindparam("now"))
-_DUE = select(*_COLUMNS).where(*_ASKED).order_by(RunRow.due_at).limit(bindparam("most"))
-_SPECS = select(RunRow.name, RunRow.spec).where(_NAMED)
-_EVENTS_AFTER = select(*_EVENT_COLUMNS).where(RunEventRow.seq > bindparam("cursor")).order_by(RunEventRow.seq).limit(bindparam("most"))
+_ENGINE = EngineRow.__table__
+_LOAD = select(*_COLUMNS, _ENGINE.c.lost_contact_since).join(_ENGINE, _ENGINE.c.name == _TABLE.c.engine, isouter=True).where(_NAMED)
+_KNOWN = select(_TABLE.c.name).where(_NAMED)
+_LOCK = select(*_COLUMNS).where(_NAMED).order_by(_TABLE.c.name).with_for_update()
+_ASKED = (_TABLE.c.engine == bindparam("engine"), _TABLE.c.due_at <= bindparam("now"))
+_DUE = select(*_COLUMNS).where(*_ASKED).order_by(_TABLE.c.due_at).limit(bindparam("most"))
+_SPECS = select(_TABLE.c.name, _TABLE.c.spec).where(_NAMED)
+_EVENTS_AFTER = select(*_EVENT_COLUMNS).where(_EVENT.c.seq > bindparam("cursor")).order_by(_EVENT.c.seq).limit(bindparam("most"))
 _SAVE = text(f"""
     WITH kept AS (
         UPDATE centre_run r SET version = r.version + 1, {", ".join(f"{name} = n.{name}" for name in _FIELDS if name not in _FIXED)}

@@ -24,8 +24,9 @@ _TOTALS = text("""
         (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:restarts AS int[]), CAST(:starts AS timestamptz[])))
     ORDER BY run_name, restart, window_start, seconds_ms, final""")
 _APPEND = insert_rows("centre_usage", ("run_name", "restart", "window_start", "seconds_ms", "cards", "card_seconds_ms", "final", "recorded_at"))
-_AFTER = select(*_USAGE).where(UsageRow.seq > bindparam("cursor")).order_by(UsageRow.seq).limit(bindparam("most"))
-_FINAL = select(UsageRow.run_name, UsageRow.restart).where(one_of(UsageRow.__table__.c.run_name, "names"), UsageRow.final)
+_TABLE = UsageRow.__table__
+_AFTER = select(*_USAGE).where(_TABLE.c.seq > bindparam("cursor")).order_by(_TABLE.c.seq).limit(bindparam("most"))
+_FINAL = select(_TABLE.c.run_name, _TABLE.c.restart).where(one_of(_TABLE.c.run_name, "names"), _TABLE.c.final)
 
 
 def totals(session: Session, windows: Collection[Window]) -> dict[Window, Total]:
