@@ -1,11 +1,14 @@
 """One possible course of the queue: EASY backfill run ahead of time, with run times as drawn and limits as the scheduler knows them.
 
+Jobs that ask for the same stand or fall together, so the work of a pass follows the number of kinds that wait, not the number of jobs.
+
 A course is worked out only as far as somebody asked. A job that arrives later stands last in the queue, so it changes nothing before its own
 start: its start is the first moment of the course that has room for it, found without working anything out again.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from heapq import heapify, heappop, heappush
+from collections import deque
+from heapq import heapify, heappop, heappush, heapreplace
 from math import inf
 
 Queued = tuple[int, float, float, str]
@@ -15,21 +18,23 @@ Occupied = tuple[float, float, int]
 
 LONG, GRAIN = 300, 0.02
 """While more jobs than LONG wait, ends closer together than this part of the time looked ahead count as one, which bounds the work."""
-DEPTH = 2000
-"""How far down the queue backfill looks; Slurm's own limit (bf_max_job_test) is of this order."""
 
 
 class Course:
     """The state at `now_s`, the farthest moment worked out, and what was free at each moment up to it."""
 
-    __slots__ = ("_busy", "_extra", "_free", "_limits", "_queue", "_shadow", "_when", "free", "now_s", "starts")
+    __slots__ = ("_busy", "_extra", "_free", "_head", "_kinds", "_limits", "_queue", "_shadow", "_when", "free", "now_s", "starts")
 
-    def __init__(self, now_s: float, free: int, running: list[Occupied], queue: list[Queued]) -> None:
-        """`queue` in the order the scheduler takes it; both lists become the course's own."""
+    def __init__(self, now_s: float, free: int, running: list[Occupied], ends: list[tuple[float, int]], queue: list[Queued]) -> None:
+        """`ends`: of running jobs by their limits, in order, with their cards; `queue` in scheduling order. All lists become the course's own."""
         self.now_s, self.free = now_s, free
         self._busy, self._queue = running, queue
+        self._head = 0
+        self._kinds: dict[tuple[int, float], deque[int]] = {}
         heapify(running)
-        self._limits = sorted((limit_end, cards) for _, limit_end, cards in running)
+        for at, (cards, limit, _, _) in enumerate(queue):
+            self._kinds.setdefault((cards, limit), deque()).append(at)
+        self._limits = ends
         self.starts: dict[str, float] = {}
         self._when: list[float] = []
         self._free: list[int] = []
@@ -46,7 +51,7 @@ class Course:
 
     def finish(self) -> dict[str, float]:
         """Work on until everything that can ever start has started."""
-        while self._queue and self._goes_on():
+        while self._head < len(self._queue) and self._goes_on():
             self._step()
         return self.starts
 
@@ -84,6 +89,7 @@ class Course:
         while self.now_s <= now_s and self._goes_on():
             self._step()
         self.now_s = max(self.now_s, now_s)
+        self._kinds.setdefault(job[:2], deque()).append(len(self._queue))
         self._queue.append(job)
         self._schedule()
         return self.start_of(job[3])
@@ -102,7 +108,7 @@ class Course:
         self.now_s = now = max(end, self.now_s)
         free = self.free + cards
         del limits[bisect_left(limits, (limit_end, cards))]
-        near = now + GRAIN * (now - self._when[0]) if len(self._queue) > LONG else now
+        near = now + GRAIN * (now - self._when[0]) if len(self._queue) - self._head > LONG else now
         while busy and busy[0][0] <= near:
             _, limit_end, cards = heappop(busy)
             free += cards
@@ -112,21 +118,23 @@ class Course:
 
     def _schedule(self) -> None:
         """One pass of the scheduler: the head of the queue while it fits, then whoever delays the next head by nothing."""
-        queue, free = self._queue, self.free
-        begun = 0
-        for job in queue:
-            if job[0] > free:
-                break
-            free -= job[0]
-            self._begin(job)
-            begun += 1
-        if begun:
-            del queue[:begun]
-        shadow, extra = (inf, free)
-        if queue:
-            shadow, extra = self._promise(queue[0][0], free)
+        queue, head, free, starts = self._queue, self._head, self.free, self.starts
+        shadow, extra = inf, free
+        while head < len(queue):
+            job = queue[head]
+            if job[3] not in starts:
+                if job[0] > free:
+                    break
+                free -= job[0]
+                self._begin(job)
+            head += 1
+        self._head = head
+        if head < len(queue):
+            shadow, extra = self._promise(queue[head][0], free)
             if free > 0:
                 free, extra = self._backfill(free, shadow, extra)
+        else:
+            extra = free
         self.free = free
         self._when.append(self.now_s)
         self._free.append(free)
@@ -145,28 +153,34 @@ class Course:
     def _backfill(self, free: int, shadow: float, extra: int) -> tuple[int, int]:
         """Start whoever fits and delays the head by nothing; return what is left free, and left over beside the head."""
         queue, slack = self._queue, shadow - self.now_s
-        room = [at for at, job in enumerate(queue if len(queue) <= DEPTH else queue[:DEPTH]) if job[0] <= free]
-        begun: list[int] = []
-        for at in room:
-            job = queue[at]
-            cards = job[0]
-            if cards > free:
+        eligible = [
+            (places[0], cards, limit, places)
+            for (cards, limit), places in self._kinds.items()
+            if cards <= free and (limit <= slack or cards <= extra)
+        ]
+        heapify(eligible)
+        while eligible and free:
+            at, cards, limit, places = eligible[0]
+            if cards > free or (limit > slack and cards > extra):
+                heappop(eligible)
                 continue
-            if job[1] > slack:
-                if cards > extra:
-                    continue
+            if limit > slack:
                 extra -= cards
             free -= cards
-            self._begin(job)
-            begun.append(at)
-            if not free:
-                break
-        for at in reversed(begun):
-            del queue[at]
+            self._begin(queue[at])
+            if places and cards <= free:
+                heapreplace(eligible, (places[0], cards, limit, places))
+            else:
+                heappop(eligible)
         return free, extra
 
     def _begin(self, job: Queued) -> None:
         cards, limit, run, name = job
+        kind = cards, limit
+        places = self._kinds[kind]
+        places.popleft()
+        if not places:
+            del self._kinds[kind]
         now = self.now_s
         self.starts[name] = now
         heappush(self._busy, (now + run, now + limit, cards))

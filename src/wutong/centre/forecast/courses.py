@@ -9,7 +9,7 @@ as Slurm would tell it, to be compared with.
 from itertools import permutations
 from math import inf
 
-from wutong.centre.forecast.course import Course, Queued
+from wutong.centre.forecast.course import Course, Occupied, Queued
 from wutong.centre.forecast.history import RunHistory
 from wutong.centre.forecast.mirror import Known, Mirror
 
@@ -20,6 +20,8 @@ _STRIDE = 47
 """Steps through the permutations; it shares no divisor with their number, so all come up equally often."""
 _BESIDE = 0.25
 """The part of a job's card seconds that a course is taken to be wrong by for having had to make room for it."""
+_MANY = 100
+"""With so many waiting, patience doubles: working a course out costs more then, and one job's end matters less."""
 _AGE = 3.0
 """A course is also redone when it is older than this many times what it may be wrong by: overdue jobs do not tell."""
 
@@ -83,7 +85,7 @@ class Courses:
             cards, limit, run, _ = entry
             moment = course.room_for(now_s, cards, limit)
             start = course.now_s if moment is None else course.when(moment)
-            allowed = self._patience * (start - now_s)
+            allowed = self._patience * (1 + len(self._mirror.waiting) / _MANY) * (start - now_s)
             if self._wrong[at] <= allowed * self._mirror.cards and now_s - self._built_s[at] <= _AGE * allowed:
                 if moment is None:
                     return course.append(now_s, entry)
@@ -93,19 +95,21 @@ class Courses:
 
     def _redo(self, at: int, now_s: float) -> Course:
         mirror = self._mirror
-        busy = []
-        for known in mirror.running.values():
-            start = known.start_s or 0.0
-            end = start + known.draws[at]
-            if end <= now_s:
-                end = now_s + 1.0 if at == _LIMITS else self._redraw(at, known, start, now_s)
-            busy.append((end, start + known.most_s, known.ask.cards))
+        busy = [known.occupied[at] for known in mirror.running.values()]
+        if busy and min(busy)[0] <= now_s:
+            busy = [self._still(at, known, now_s) for known in mirror.running.values()]
         queue = [known.entries[at] for _, known in mirror.waiting]
-        course = self._courses[at] = Course(now_s, mirror.free, busy, queue)
+        course = self._courses[at] = Course(now_s, mirror.free, busy, mirror.ends.copy(), queue)
         self._built_s[at], self._wrong[at] = now_s, 0.0
         return course
 
-    def _redraw(self, at: int, known: Known, start_s: float, now_s: float) -> float:
-        """A job outran its drawn run time: draw among those that ran longer still, and return its end."""
-        known.draws[at] = self._history.draw(known.ask, now_s - start_s, (known.points[at],))[0]
-        return start_s + known.draws[at]
+    def _still(self, at: int, known: Known, now_s: float) -> Occupied:
+        """Return what a running job holds. One that outran its drawn run time draws again, among those that ran longer still."""
+        end, limit_end, cards = known.occupied[at]
+        if end <= now_s:
+            start = known.start_s or 0.0
+            if at == _LIMITS:
+                return now_s + 1.0, limit_end, cards
+            known.draws[at] = self._history.draw(known.ask, now_s - start, (known.points[at],))[0]
+            known.occupied[at] = (start + known.draws[at], limit_end, cards)
+        return known.occupied[at]

@@ -13,7 +13,8 @@ from wutong.centre.forecast.history import RunHistory
 from wutong.centre.forecast.mirror import Known, Mirror, Told
 from wutong.centre.forecast.rules import Ask, Prediction, Running
 
-PATIENCE = 0.05
+PATIENCE = 0.06
+"""The part of a foretold wait that may be wrong for want of working it out anew: dearer below, worse above."""
 MOST_TOLD = 20_000
 """Forecasts of waiting jobs that a saved state carries along."""
 
@@ -142,7 +143,8 @@ class Forecaster:
             if known.start_s is None:
                 known.told = known.told or self._told.pop(job.ask.name, None)
                 self._score(job.start_s, known)
-            known.start_s = job.start_s
+            if known.start_s != job.start_s:
+                known.begin(job.start_s)
             on.append(known)
         for ask in queued:
             known = self._known(here, ask, 0.0)
@@ -154,7 +156,7 @@ class Forecaster:
         known = here.get(ask.name)
         if known is None or known.ask != ask:
             told = known.told if known is not None else None
-            known = Known(ask, ask.most_s, start_s=known.start_s if known is not None else None, told=told)
+            known = Known(ask, ask.most_s, told=told)
             self._courses.draw(known, ran_s)
         return known
 

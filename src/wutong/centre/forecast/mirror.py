@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 
-from wutong.centre.forecast.course import Queued
+from wutong.centre.forecast.course import Occupied, Queued
 from wutong.centre.forecast.rules import Ask, scheduling_order
 
 _Place = tuple[float, float, str]
@@ -33,8 +33,16 @@ class Known:
     points: tuple[float, ...] = ()
     draws: list[float] = field(default_factory=list)
     entries: list[Queued] = field(default_factory=list)
+    occupied: list[Occupied] = field(default_factory=list)
+    """What each course is told of it once it runs."""
     start_s: float | None = None
     told: Told | None = None
+
+    def begin(self, now_s: float) -> None:
+        """Run from now."""
+        self.start_s = now_s
+        limit_end, cards = now_s + self.most_s, self.ask.cards
+        self.occupied = [(now_s + run, limit_end, cards) for run in self.draws]
 
 
 class Mirror:
@@ -45,7 +53,7 @@ class Mirror:
         self.waiting: list[tuple[_Place, Known]] = []
         self.running: dict[str, Known] = {}
         self.queued: dict[str, Known] = {}
-        self._ends: list[tuple[float, int]] = []
+        self.ends: list[tuple[float, int]] = []
         self._promise: tuple[float, int] | None = None
 
     def is_last(self, ask: Ask) -> bool:
@@ -76,10 +84,10 @@ class Mirror:
         if known is None:
             return None
         self._leave(known)
-        known.start_s = now_s
+        known.begin(now_s)
         self.running[name] = known
         self.free -= known.ask.cards
-        insort(self._ends, (now_s + known.most_s, known.ask.cards))
+        insort(self.ends, (now_s + known.most_s, known.ask.cards))
         self._promise = None
         return known
 
@@ -93,7 +101,7 @@ class Mirror:
                 self._leave(known)
             return known
         self.free += known.ask.cards
-        self._ends.remove(((known.start_s or 0.0) + known.most_s, known.ask.cards))
+        self.ends.remove(((known.start_s or 0.0) + known.most_s, known.ask.cards))
         return known
 
     def replace(self, running: Iterable[Known], queued: Iterable[Known]) -> None:
@@ -103,7 +111,7 @@ class Mirror:
         self.waiting = sorted(((scheduling_order(known.ask), known) for known in self.queued.values()), key=_place)
         # Nodes may be gone while their jobs are still reported: never less than none free.
         self.free = max(0, self.cards - sum(known.ask.cards for known in self.running.values()))
-        self._ends = sorted(((known.start_s or 0.0) + known.most_s, known.ask.cards) for known in self.running.values())
+        self.ends = sorted(((known.start_s or 0.0) + known.most_s, known.ask.cards) for known in self.running.values())
         self._promise = None
 
     def _leave(self, known: Known) -> None:
@@ -114,7 +122,7 @@ class Mirror:
 
     def _work_out_promise(self, now_s: float) -> tuple[float, int]:
         need, free = self.waiting[0][1].ask.cards, self.free
-        for end, cards in self._ends:
+        for end, cards in self.ends:
             free += cards
             if free >= need:
                 return max(end, now_s + 1.0), free - need
