@@ -1,6 +1,5 @@
 """The ranks of a run on this one machine: what they are told, how they are started, and a log for each. Runs in the keeper."""
 
-import os
 import sys
 import zlib
 from pathlib import Path
@@ -40,10 +39,16 @@ class Team:
     @property
     def starter(self) -> tuple[str, ...]:
         """What goes before the command."""
-        return fans.starter(os.path.realpath(sys.executable)) if self.fan is not None else ()
+        return fans.starter(_python()) if self.fan is not None else ()
 
 
 def team_of(ticket: Ticket, main: LogWriter) -> Team | None:
     """Return the team of a run, None for a plain one."""
     spec = ticket.spec
     return Team(ticket, main) if ranks.is_told(spec.launch.value, nodes=spec.nodes, processes=spec.processes) else None
+
+
+def _python() -> str:
+    """Return the interpreter that the sandbox shows: the one under our own, whose virtual environment a job does not see."""
+    plain = Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}")
+    return str((plain if plain.exists() else Path(sys.executable)).resolve())
