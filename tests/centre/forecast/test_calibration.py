@@ -22,6 +22,7 @@ def test_nine_in_ten_start_by_the_bound_though_the_workload_changes(width: float
         waited = max((raw + SLACK_S) * exp(chance.gauss(0.0, spread)) - SLACK_S, 0.0)
         kept.append(waited <= one.bound_s)
         calibration.learn(one, waited)
+        calibration.count(missed=waited > one.bound_s)
     assert 0.88 <= sum(kept) / len(kept) <= 0.92
     assert 0.86 <= sum(kept[4000:]) / 2000 <= 0.94
 

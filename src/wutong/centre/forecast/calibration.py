@@ -10,7 +10,6 @@ from typing import Any
 
 from wutong.centre.forecast.history import Recent
 from wutong.centre.forecast.mirror import Told
-from wutong.centre.forecast.rules import WAITS_S
 
 SLACK_S = 60.0
 """Added to waits before ratios are taken, so that seconds of a short wait weigh little."""
@@ -59,8 +58,10 @@ class Calibration:
         self._gain[bucket] = self._gain.get(bucket, 0.0) * _FADE + (1 - _WORTH) * plain - abs(error - _median(errors))
         errors.add(error)
         self._all.add(error)
-        if told.wait_s >= WAITS_S:
-            self._level = max(self._level + _PACE * ((waited_s > told.bound_s) - MISSED), 0.5)
+
+    def count(self, *, missed: bool) -> None:
+        """Move the level after a job foretold to wait: up when its bound passed without it, a ninth of that down when it started before."""
+        self._level = max(self._level + _PACE * (missed - MISSED), 0.5)
 
     def _quantile(self, errors: Recent, spread: float) -> float:
         known = errors.by_size

@@ -3,6 +3,7 @@ nine in ten keep. It keeps score of what it said, and schedules nothing. One for
 """
 
 from collections.abc import Iterable
+from heapq import heappop, heappush
 from math import inf
 from typing import Any
 
@@ -11,7 +12,7 @@ from wutong.centre.forecast.calibration import Calibration, spread_of
 from wutong.centre.forecast.courses import COUNT, Courses
 from wutong.centre.forecast.history import RunHistory
 from wutong.centre.forecast.mirror import Known, Mirror, Told
-from wutong.centre.forecast.rules import Ask, Prediction, Running
+from wutong.centre.forecast.rules import WAITS_S, Ask, Prediction, Running
 
 PATIENCE = 0.06
 """The part of a foretold wait that may be wrong for want of working it out anew: dearer below, worse above."""
@@ -29,11 +30,16 @@ class Forecaster:
         self._calibration = Calibration()
         self._scoreboard = Scoreboard()
         self._courses = Courses(self._mirror, self._history, patience=patience, limits=limits)
+        self._bounds: list[tuple[float, str]] = []
+        """When the bound of each waiting job passes, soonest first."""
+        self._missed: set[str] = set()
+        """Waiting jobs whose bound has passed, and was counted as missed."""
         self._told: dict[str, Told] = {}
         """Of a saved state, until the jobs are seen again."""
 
     def observe_submit(self, now_s: float, ask: Ask) -> Prediction:
         """Hear of a job submitted, and say when it will start."""
+        self._count_missed(now_s)
         mirror, courses = self._mirror, self._courses
         known = Known(ask, ask.most_s)
         courses.draw(known)
@@ -48,11 +54,13 @@ class Forecaster:
             courses.forget()
         mirror.submit(known)
         starts = courses.starts(now_s, known) if last else [course.get(ask.name, inf) for course in courses.all_starts(now_s)]
-        known.told = self._tell(now_s, starts)
-        return _prediction(now_s, known.told)
+        told = self._tell(now_s, starts)
+        self._remember(known, told)
+        return _prediction(now_s, told)
 
     def observe_start(self, now_s: float, name: str) -> None:
         """Hear that a job started. One that was never heard of is passed over."""
+        self._count_missed(now_s)
         known = self._mirror.start(now_s, name)
         if known is None:
             return
@@ -65,6 +73,7 @@ class Forecaster:
         known = self._mirror.end(name)
         if known is None:
             return
+        self._missed.discard(name)
         if known.start_s is not None:
             self._history.learn(known.ask, now_s - known.start_s if run_s is None else run_s)
         self._courses.ended(now_s, known)
@@ -76,11 +85,13 @@ class Forecaster:
     def predict(self, now_s: float, running: Iterable[Running], queued: Iterable[Ask]) -> dict[str, Prediction]:
         """Look at the whole cluster, and say when each waiting job will start. What is not in the lists is gone."""
         self._take(now_s, running, queued)
+        self._count_missed(now_s)
         courses = self._courses.all_starts(now_s)
         predictions = {}
         for name, known in self._mirror.queued.items():
             told = self._tell(now_s, [course.get(name, inf) for course in courses])
-            known.told = known.told or self._told.pop(name, None) or told
+            if known.told is None:
+                self._remember(known, self._told.get(name, told))
             predictions[name] = _prediction(now_s, told)
         self._told.clear()
         return predictions
@@ -124,6 +135,20 @@ class Forecaster:
         wait, bound = self._calibration.correct(raw, spread)
         return Told(now_s, raw, spread, wait, bound, limits_s)
 
+    def _remember(self, known: Known, told: Told) -> None:
+        """Keep what was told of a job, to be scored when it starts."""
+        known.told = told
+        if WAITS_S <= told.wait_s < inf:
+            heappush(self._bounds, (told.at_s + told.bound_s, known.ask.name))
+
+    def _count_missed(self, now_s: float) -> None:
+        """Learn at once of bounds that passed while the job still waits: its start may be days away."""
+        while self._bounds and self._bounds[0][0] < now_s:
+            name = heappop(self._bounds)[1]
+            if name in self._mirror.queued:
+                self._missed.add(name)
+                self._calibration.count(missed=True)
+
     def _score(self, now_s: float, known: Known) -> None:
         told, known.told = known.told, None
         if told is None or told.raw_s == inf:
@@ -132,6 +157,9 @@ class Forecaster:
         self._scoreboard.score(told, waited)
         if told.bound_s > 0:
             self._calibration.learn(told, waited)
+        if told.wait_s >= WAITS_S and known.ask.name not in self._missed:
+            self._calibration.count(missed=waited > told.bound_s)
+        self._missed.discard(known.ask.name)
 
     def _take(self, now_s: float, running: Iterable[Running], queued: Iterable[Ask]) -> None:
         """Make the mirror say what the lists say, keeping what is known of each job."""
@@ -151,6 +179,7 @@ class Forecaster:
             known.start_s = None
             waiting.append(known)
         mirror.replace(on, waiting)
+        self._missed &= mirror.queued.keys()
 
     def _known(self, here: dict[str, Known], ask: Ask, ran_s: float) -> Known:
         known = here.get(ask.name)
