@@ -52,6 +52,7 @@ def test_each_start_is_billed_as_it_is_counted(cluster, books):
     assert billed(cluster, name) == [end - start for start, end in counted(books, name)]
 
 
+@pytest.mark.slow
 def test_an_end_that_the_queue_has_forgotten_is_found_in_the_accounting(cluster, books):
     names = [cluster.submit("sleep 1; exit 3"), cluster.submit("sleep 1")]
     for name in names:
@@ -67,6 +68,7 @@ def test_an_end_that_the_queue_has_forgotten_is_found_in_the_accounting(cluster,
         assert billed(cluster, name) == [end.ended_at - end.started_at]
 
 
+@pytest.mark.slow
 def test_while_the_accounting_is_away_runs_go_on_and_are_billed_later(cluster, books):
     name = cluster.submit('[ "$WUTONG_RESTART" = 1 ] || sleep 60')
     cluster.running(name)

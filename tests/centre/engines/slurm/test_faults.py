@@ -211,6 +211,7 @@ def test_an_operator_who_holds_a_run_is_told_of_and_not_overruled(cluster, small
     assert cluster.ended(name).reason is EndReason.COMPLETED
 
 
+@pytest.mark.slow
 def test_what_runs_under_a_forgotten_start_is_read_by_nobody(cluster, small_lab):
     """The old copy lives on a node whose daemon died; the new one is what counts."""
     name = cluster.submit(
