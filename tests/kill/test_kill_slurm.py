@@ -1,6 +1,6 @@
 """The kill test on a real Slurm cluster: its daemons are killed as well, and Slurm's own accounting must agree with the books to the second.
 
-`make kill-test` runs it at full size where Slurm is installed; the everyday run is a small one.
+`make kill-test` runs it at full size where Slurm is installed, `make test-all` a small one.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ THEIRS = ("slurmctld", "slurmdbd", "slurmd")
 BACK_S = 2.0
 WHY_NOT = why_not(accounting=True, rest=False)
 
-pytestmark = [pytest.mark.needs_slurm, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)]
+pytestmark = [pytest.mark.slow, pytest.mark.needs_slurm, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)]
 
 
 @pytest.fixture
