@@ -180,7 +180,7 @@ def test_nine_in_ten_start_by_the_bound_and_limits_are_beaten_on_made_up_work():
 def test_patience_costs_little_accuracy():
     jobs = synthetic(1500)
     errors = []
-    for patience in (0.0, 0.06):
+    for patience in (0.0, 0.03):
         found = follow(Forecaster(32, patience=patience), jobs, 32)
         errors.append(median(abs(told.start_s - start) for told, start in found if told.bound_s > told.start_s))
     assert errors[1] < 1.3 * errors[0]

@@ -23,7 +23,7 @@ LONG, GRAIN = 300, 0.02
 class Course:
     """The state at `now_s`, the farthest moment worked out, and what was free at each moment up to it."""
 
-    __slots__ = ("_busy", "_extra", "_free", "_head", "_kinds", "_limits", "_queue", "_shadow", "_when", "free", "now_s", "starts")
+    __slots__ = ("_busy", "_extra", "_free", "_head", "_kinds", "_limits", "_queue", "_shadow", "_tried", "_when", "free", "now_s", "starts")
 
     def __init__(self, now_s: float, free: int, running: list[Occupied], ends: list[tuple[float, int]], queue: list[Queued]) -> None:
         """`ends`: of running jobs by their limits, in order, with their cards; `queue` in scheduling order. All lists become the course's own."""
@@ -32,15 +32,24 @@ class Course:
         self._head = 0
         self._kinds: dict[tuple[int, float], deque[int]] = {}
         heapify(running)
-        for at, (cards, limit, _, _) in enumerate(queue):
-            self._kinds.setdefault((cards, limit), deque()).append(at)
+        for at, job in enumerate(queue):
+            self._stand(at, job)
         self._limits = ends
+        self._tried: dict[tuple[int, float], int] = {}
         self.starts: dict[str, float] = {}
         self._when: list[float] = []
         self._free: list[int] = []
         self._shadow: list[float] = []
         self._extra: list[int] = []
         self._schedule()
+
+    def _stand(self, at: int, job: Queued) -> None:
+        kind = job[:2]
+        places = self._kinds.get(kind)
+        if places is None:
+            self._kinds[kind] = deque((at,))
+        else:
+            places.append(at)
 
     def start_of(self, name: str) -> float:
         """Work on until a queued job starts."""
@@ -58,9 +67,14 @@ class Course:
     def room_for(self, now_s: float, cards: int, limit: float) -> int | None:
         """Return the first moment worked out after `now_s` at which one more job would start, if there is one."""
         when, free, shadow, extra = self._when, self._free, self._shadow, self._extra
-        for at in range(bisect_right(when, now_s), len(when)):
+        kind = cards, limit
+        # Moments only fill up: where there was no room for the kind before, there is none now.
+        first = max(bisect_right(when, now_s), self._tried.get(kind, 0))
+        for at in range(first, len(when)):
             if free[at] >= cards and (when[at] + limit <= shadow[at] or extra[at] >= cards):
+                self._tried[kind] = at
                 return at
+        self._tried[kind] = len(when)
         return None
 
     def when(self, moment: int) -> float:
@@ -89,7 +103,7 @@ class Course:
         while self.now_s <= now_s and self._goes_on():
             self._step()
         self.now_s = max(self.now_s, now_s)
-        self._kinds.setdefault(job[:2], deque()).append(len(self._queue))
+        self._stand(len(self._queue), job)
         self._queue.append(job)
         self._schedule()
         return self.start_of(job[3])
@@ -147,7 +161,8 @@ class Course:
         for limit_end, released in self._limits:
             free += released
             if free >= cards:
-                return max(limit_end, now + 1.0), free - cards
+                # A job past its limit is about to be ended.
+                return (limit_end if limit_end > now else now + 1.0), free - cards
         return inf, free - cards
 
     def _backfill(self, free: int, shadow: float, extra: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Several possible courses of one queue, kept up as things happen, each redone only when what it got wrong matters for the answer asked.
 
-Each job draws one run time for each course, at quantiles spread evenly over its history and shuffled between courses (Latin hypercube): five
-courses then tell about as much as thirty independent ones. The median start of the courses is the forecast. It beats one course
+Each job draws one run time for each course, at quantiles spread evenly over its history and shuffled between courses (Latin hypercube): a few
+courses then tell about as much as many independent ones. The median start of the courses is the forecast. It beats one course
 of median run times because the first of many running jobs to end is sooner than their medians. One more course runs by limits alone,
 as Slurm would tell it, to be compared with.
 """
@@ -13,15 +13,16 @@ from wutong.centre.forecast.course import Course, Occupied, Queued
 from wutong.centre.forecast.history import RunHistory
 from wutong.centre.forecast.mirror import Known, Mirror
 
-COUNT = 5
+COUNT = 3
+"""Three kept up closely foretell better than five at the same cost kept up less."""
 _LIMITS = COUNT
 _POINTS = [tuple((at + 0.5) / COUNT for at in order) for order in permutations(range(COUNT))]
 _STRIDE = 47
 """Steps through the permutations; it shares no divisor with their number, so all come up equally often."""
 _BESIDE = 0.25
 """The part of a job's card seconds that a course is taken to be wrong by for having had to make room for it."""
-_MANY = 100
-"""With so many waiting, patience doubles: working a course out costs more then, and one job's end matters less."""
+_MANY, _MOST_TIMES = 100, 5
+"""With so many waiting, patience doubles, and so on up to so many times: a course costs more then, and one job's end matters less."""
 _AGE = 3.0
 """A course is also redone when it is older than this many times what it may be wrong by: overdue jobs do not tell."""
 
@@ -85,7 +86,7 @@ class Courses:
             cards, limit, run, _ = entry
             moment = course.room_for(now_s, cards, limit)
             start = course.now_s if moment is None else course.when(moment)
-            allowed = self._patience * (1 + len(self._mirror.waiting) / _MANY) * (start - now_s)
+            allowed = self._patience * (1 + min(len(self._mirror.waiting) / _MANY, _MOST_TIMES)) * (start - now_s)
             if self._wrong[at] <= allowed * self._mirror.cards and now_s - self._built_s[at] <= _AGE * allowed:
                 if moment is None:
                     return course.append(now_s, entry)

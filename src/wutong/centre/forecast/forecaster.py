@@ -14,7 +14,7 @@ from wutong.centre.forecast.history import RunHistory
 from wutong.centre.forecast.mirror import Known, Mirror, Told
 from wutong.centre.forecast.rules import WAITS_S, Ask, Prediction, Running
 
-PATIENCE = 0.06
+PATIENCE = 0.03
 """The part of a foretold wait that may be wrong for want of working it out anew: dearer below, worse above."""
 MOST_TOLD = 20_000
 """Forecasts of waiting jobs that a saved state carries along."""

@@ -1,6 +1,6 @@
 """The cluster as last heard of: who runs, who waits in what order, and whether one more could start at once. It decides nothing."""
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
@@ -115,10 +115,7 @@ class Mirror:
         self._promise = None
 
     def _leave(self, known: Known) -> None:
-        for at, (_, other) in enumerate(self.waiting):
-            if other is known:
-                del self.waiting[at]
-                return
+        del self.waiting[bisect_left(self.waiting, scheduling_order(known.ask), key=_place)]
 
     def _work_out_promise(self, now_s: float) -> tuple[float, int]:
         need, free = self.waiting[0][1].ask.cards, self.free
