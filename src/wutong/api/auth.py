@@ -27,6 +27,7 @@ from wutong.compute.jobs import service as jobs
 from wutong.identity import service
 from wutong.identity.rules import Permission, Principal, require
 from wutong.kit.errors import Unauthenticated
+from wutong.kit.together import once
 
 T = TypeVar("T")
 
@@ -94,6 +95,15 @@ class Caller:
                 return work(session, self.principal(session, *permissions))
 
         return await run_sync(run)
+
+    async def ask_together(self, work: Callable[[Session, Principal], T], *permissions: Permission) -> T:
+        """Do the same in one transaction with what else this caller writes at the moment; `work` may run again, so it only uses its session."""
+        who = self.secret, self.tenant_hint, self.address
+
+        def run(session: Session) -> T:
+            return work(session, once(session, (who, permissions), lambda: self.principal(session, *permissions)))
+
+        return await self.context.together.write(who, run)
 
 
 async def caller(

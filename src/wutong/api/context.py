@@ -14,6 +14,7 @@ from wutong.kit import clock
 from wutong.kit.database import Database
 from wutong.kit.errors import TooMany, Unavailable
 from wutong.kit.settings import Settings
+from wutong.kit.together import Together
 
 
 class Throttle:
@@ -49,6 +50,11 @@ class Context:
     def uploads(self) -> UploadFolder:
         """The folder of growing uploads."""
         return UploadFolder(self.settings.home / "uploads")
+
+    @cached_property
+    def together(self) -> Together:
+        """Gathers what callers write at the same time."""
+        return Together(self.database)
 
     @cached_property
     def job_limits(self) -> JobLimits:

@@ -19,6 +19,7 @@ from wutong.centre.catalogue.rules import (
     embedded_flavours,
     why_impossible,
 )
+from wutong.kit.together import once
 
 WEEK_S = 7 * 24 * 3600
 
@@ -67,7 +68,7 @@ def get_flavour(session: Session, name: str) -> Flavour:
 
 def check_possible(session: Session, *, flavour: str, nodes: int, time_limit_s: int) -> Flavour:
     """Return the flavour, or raise `NoSuchFlavour`, or `Impossible` when the machines can never run this; nodes down for now still count."""
-    offer = store.find_offer(session, flavour)
+    offer = once(session, ("offer", flavour), lambda: store.find_offer(session, flavour))
     if offer is None:
         return get_flavour(session, flavour)
     wanted, pool, machines = offer

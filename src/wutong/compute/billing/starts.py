@@ -14,6 +14,7 @@ from wutong.compute.billing.rules import HOLD_SECONDS, BilledJob, HoldResult
 from wutong.compute.billing.start_store import Terms
 from wutong.compute.budgets import rules as budgets
 from wutong.compute.catalogue.rules import NoPrice
+from wutong.kit.together import once
 from wutong.ledger import service as ledger
 
 
@@ -82,7 +83,12 @@ def hold_for_jobs(
 
 
 def _terms(session: Session, flavour: str, tenant_id: str, person_id: str, at: datetime) -> Terms:
-    terms = start_store.find_terms(session, flavour=flavour, tenant_id=tenant_id, person_id=person_id, at=at, month=budgets.month_of(at))
+    month = budgets.month_of(at)
+    terms = once(
+        session,
+        ("terms", flavour, tenant_id, person_id, month),
+        lambda: start_store.find_terms(session, flavour=flavour, tenant_id=tenant_id, person_id=person_id, at=at, month=month),
+    )
     if terms is None:
         raise NoPrice(flavour=flavour, at=at.isoformat(timespec="seconds"))
     return terms

@@ -14,6 +14,7 @@ from wutong.identity.rules import Permission, Principal, require, require_tenant
 from wutong.kit import clock, ids
 from wutong.kit.database import notify
 from wutong.kit.errors import NotFound
+from wutong.kit.together import once
 
 CHANNEL = "compute_environments"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -67,7 +68,7 @@ def get_environment(session: Session, who: Principal, name: str) -> Environment:
 
 def environment_for_job(session: Session, tenant_id: str, name: str) -> Environment:
     """Return what a job that names this gets; raises `NoSuchEnvironment` or `EnvironmentBroken` with the names that would work."""
-    found = store.find(session, tenant_id, name)
+    found = once(session, ("environment", tenant_id, name), lambda: store.find(session, tenant_id, name))
     if found is not None and found.state is not EnvironmentState.FAILED:
         return found
     usable = [other.name for other in store.list_for(session, tenant_id) if other.state is not EnvironmentState.FAILED]
