@@ -9,13 +9,13 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from wutong.api.context import Context
 from wutong.centre.engines.fake import FakeEngine
 from wutong.centre.registry import Engines
 from wutong.centre.service import seed_local
 from wutong.compute.catalogue.service import seed_prices
 from wutong.compute.environments.service import seed_environments
 from wutong.compute.orders.service import record_top_up
+from wutong.doorway.context import Context
 from wutong.hub.blobs.local import LocalBlobs
 from wutong.identity import service
 from wutong.identity.credit_code import check_character

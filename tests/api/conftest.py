@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from tests.api.callers import PASSWORD, Door, make_context, settle_people
 from tests.conftest import empty
 
-from wutong.api.context import Context
 from wutong.api.main import create_app
+from wutong.doorway.context import Context
 from wutong.identity.passwords import hash_password
 from wutong.kit.database import Database
 from wutong.kit.settings import Settings

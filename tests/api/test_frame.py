@@ -7,8 +7,8 @@ from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from wutong.api.auth import Asking, Router, Tx, in_one_hop, needs
-from wutong.api.frame import JSON_LIMIT_BYTES
 from wutong.api.main import create_app
+from wutong.doorway.frame import JSON_LIMIT_BYTES
 from wutong.identity import service
 from wutong.identity.rules import Permission, Principal
 from wutong.kit.errors import Conflict, Unavailable

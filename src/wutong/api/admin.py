@@ -6,7 +6,6 @@ from fastapi import Query
 
 from wutong.api.auth import Router, Tx, needs
 from wutong.api.jobs import told
-from wutong.api.paging import Paging
 from wutong.centre import service as centre
 from wutong.centre.rules import NodeState, PoolState
 from wutong.compute.billing import service as billing
@@ -16,6 +15,7 @@ from wutong.compute.jobs import service as jobs
 from wutong.compute.jobs.rules import JobFilters, JobState
 from wutong.compute.orders import service as orders
 from wutong.compute.orders.rules import Payment
+from wutong.doorway.paging import Paging
 from wutong.hub import service as hub
 from wutong.identity.rules import Permission, Principal
 from wutong.kit.paging import Page

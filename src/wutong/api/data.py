@@ -8,8 +8,8 @@ from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from wutong.api.auth import Asking, Router, Tx, needs
-from wutong.api.paging import Paging
 from wutong.api.ranges import RangeUnsatisfiable, parse_range
+from wutong.doorway.paging import Paging
 from wutong.hub import service
 from wutong.hub.rules import File, Repo, RepoKind, Version, Visibility
 from wutong.identity.rules import Permission, Principal, require_tenant

@@ -9,8 +9,9 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
-from wutong.kit.errors import Forbidden, Problem, Unavailable
+from wutong.kit.errors import Problem, Unavailable
 from wutong.kit.log import get_logger
 from wutong.sdk.errors import ErrorBody
 from wutong.sdk.wire import in_words
@@ -28,21 +29,6 @@ _HTTP_SENTENCES = {
     404: "There is nothing at this address. The routes are listed in /api/openapi.json.",
     405: "This address does not answer to this method. The routes are listed in /api/openapi.json.",
 }
-
-
-class CrossSite(Forbidden):
-    """A browser sent a signed-in request from another site's page."""
-
-    code = "cross_site"
-    message = "This request came from another site's page and was refused. Send it from the centre's own pages, or with a token."
-
-
-class TooLarge(Problem):
-    """A body is over the limit of its route."""
-
-    code = "too_large"
-    status = 413
-    message = "The request is over {limit_bytes} bytes. Send files as uploads."
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -71,6 +57,11 @@ def problem_answer(problem: Problem, request_id: str) -> JSONResponse:
     if "retry_after_s" in problem.params:
         headers["Retry-After"] = str(problem.params["retry_after_s"])
     return answer(problem.status, problem.code, problem.sentence(), request_id, plain(problem.params), headers)
+
+
+def tell(scope: Scope, problem: Problem, request_id: str) -> JSONResponse:  # noqa: ARG001 - the frame's own signature
+    """Answer a problem that came up outside of any route."""
+    return problem_answer(problem, request_id)
 
 
 def plain(value: Any) -> Any:

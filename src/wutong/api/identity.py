@@ -6,7 +6,8 @@ from anyio.to_thread import run_sync
 from fastapi import Query, Response
 
 from wutong.api.auth import COOKIE, Asking, Caller, Router, Tx, Visitor, needs
-from wutong.api.paging import Paging
+from wutong.doorway import entrance
+from wutong.doorway.paging import Paging
 from wutong.identity import service
 from wutong.identity.rules import (
     SESSION_LIFE,
@@ -19,10 +20,6 @@ from wutong.identity.rules import (
     Role,
     SignedIn,
     Token,
-    WrongCredentials,
-    check_password,
-    normal_credit_code,
-    normal_email,
 )
 from wutong.kit.paging import Page
 from wutong.sdk import identity as wire
@@ -173,51 +170,19 @@ def list_audit(
 
 
 def _register(asking: Caller, body: wire.Registration) -> wire.Registered:
-    asking.context.throttle.pass_through("30/minute", "register", asking.address)
-    normal_email(body.email)
-    normal_credit_code(body.credit_code)
-    password_hash = service.hash_password(check_password(body.password))
-    fields = body.model_dump(exclude={"password"})
-    with asking.context.database.session() as session:
-        tenant, person = service.register_tenant(session, **fields, password_hash=password_hash, address=asking.address)
+    tenant, person = entrance.register(asking, **body.model_dump())
     return wire.Registered(tenant=tenant_wire.Tenant.model_validate(tenant), person_id=person.id)
 
 
 def _sign_in(asking: Caller, body: wire.SignIn) -> wire.Opened:
-    """Look, verify with no transaction open, then write down how it went: a failure is committed before it is told."""
-    asking.context.throttle.pass_through("30/minute", "sign_in", asking.address)
-    email = normal_email(body.email)
-    with asking.context.database.session() as session:
-        service.check_sign_in(session, email, asking.address)
-        known = service.find_credentials(session, email)
-    fits = service.verify_password(body.password, known.password_hash if known else None)
-    with asking.context.database.session() as session:
-        service.record_sign_in(session, email, fits, asking.address)
-        if fits and known is not None:
-            opened, secret = service.open_session(session, known.person_id, body.tenant_id, asking.address)
-            return wire.Opened(session_id=opened.id, secret=secret, tenant_id=opened.tenant_id, expires_at=opened.expires_at)
-    raise WrongCredentials
+    opened, secret = entrance.sign_in(asking, email=body.email, password=body.password, tenant_id=body.tenant_id)
+    return wire.Opened(session_id=opened.id, secret=secret, tenant_id=opened.tenant_id, expires_at=opened.expires_at)
 
 
 def _change_password(asking: Caller, body: wire.PasswordChange) -> None:
-    with asking.context.database.session() as session:
-        who = asking.principal(session)
-        email = service.get_person(session, who.person_id).email
-        service.check_sign_in(session, email, asking.address)
-        known = service.find_credentials(session, email)
-    fits = service.verify_password(body.old_password, known.password_hash if known else None)
-    fresh = service.hash_password(check_password(body.new_password, field="new_password")) if fits else ""
-    with asking.context.database.session() as session:
-        service.record_sign_in(session, email, fits, asking.address)
-        if fits:
-            service.change_password(session, asking.principal(session), fresh)
-            return
-    raise WrongCredentials
+    entrance.change_password(asking, old=body.old_password, new=body.new_password)
 
 
 def _accept(asking: Caller, body: wire.Acceptance) -> wire.Member:
-    asking.context.throttle.pass_through("30/minute", "accept", asking.address)
-    password_hash = service.hash_password(check_password(body.password)) if body.password is not None else None
-    with asking.context.database.session() as session:
-        member = service.accept_invitation(session, body.secret, body.person_name, password_hash, asking.address)
+    member = entrance.accept_invitation(asking, secret=body.secret, person_name=body.person_name, password=body.password)
     return wire.Member.model_validate(member)

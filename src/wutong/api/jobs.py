@@ -8,7 +8,6 @@ from fastapi import Header, Query
 from sqlalchemy.orm import Session
 
 from wutong.api.auth import Asking, Caller, Router, Tx, needs
-from wutong.api.paging import Paging
 from wutong.centre.rules import Launch
 from wutong.centre.service import look_at_queue
 from wutong.compute.billing import service as billing
@@ -16,6 +15,7 @@ from wutong.compute.billing.rules import JobMoney
 from wutong.compute.jobs import service
 from wutong.compute.jobs.requests import Checkpoint, DataMount, JobRequest, OnRankFailure, OutputSpec, Priority
 from wutong.compute.jobs.rules import Job, JobFilters, JobState
+from wutong.doorway.paging import Paging
 from wutong.identity.rules import Permission, Principal
 from wutong.kit.errors import Invalid
 from wutong.sdk import jobs as wire

@@ -7,10 +7,10 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from wutong import __version__
-from wutong.api.context import Context, context_from_environment
-from wutong.api.errors import add_handlers
-from wutong.api.frame import Frame
+from wutong.api.errors import add_handlers, tell
 from wutong.api.nouns import ROUTERS
+from wutong.doorway.context import Context, context_from_environment
+from wutong.doorway.frame import Frame
 
 DESCRIPTION = """The JSON API of a Wutong centre.
 
@@ -38,7 +38,7 @@ def create_app(context: Context | None = None) -> FastAPI:
         # `include_router` would build every route again at the first request, and match each request a second time.
         app.router.routes.extend(router.routes)
     add_handlers(app)
-    app.add_middleware(Frame)
+    app.add_middleware(Frame, tell=tell)
     return app
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from wutong.api.auth import Router, Tx, needs
-from wutong.api.paging import Paging
+from wutong.doorway.paging import Paging
 from wutong.identity import service
 from wutong.identity.rules import CentreRole, Permission, Principal, Tenant, TenantState, require_tenant
 from wutong.kit.errors import NotFound

@@ -2,14 +2,14 @@
 
 import re
 import secrets
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wutong.api.errors import TooLarge, answer, problem_answer
+from wutong.kit.errors import Problem
 from wutong.kit.log import get_logger
 
 log = get_logger(__name__)
@@ -20,11 +20,28 @@ UNLIMITED = ("/api/v1/uploads",)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
-class Frame:
-    """ASGI middleware, written plainly because it runs for every request."""
+class TooLarge(Problem):
+    """A body is over the limit of its route."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    code = "too_large"
+    status = 413
+    message = "The request is over {limit_bytes} bytes. Send files as uploads."
+
+
+class OurFault(Problem):
+    """Our own code failed; what is told is how to ask for help."""
+
+    code = "internal"
+    status = 500
+    message = "Something went wrong on our side. Quote {request_id} when you ask for help."
+
+
+class Frame:
+    """ASGI middleware, written plainly because it runs for every request. `tell` makes the door's answer of a problem and the request's id."""
+
+    def __init__(self, app: ASGIApp, tell: Callable[[Scope, Problem, str], ASGIApp]) -> None:
         self._app = app
+        self._tell = tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -46,7 +63,7 @@ class Frame:
         try:
             if _limited(scope):
                 if _announced(headers) > JSON_LIMIT_BYTES:
-                    await problem_answer(TooLarge(limit_bytes=JSON_LIMIT_BYTES), request_id)(scope, receive, send_with_id)
+                    await self._tell(scope, TooLarge(limit_bytes=JSON_LIMIT_BYTES), request_id)(scope, receive, send_with_id)
                     return
                 receive = _counted(receive)
             await self._app(scope, receive, send_with_id)
@@ -54,8 +71,7 @@ class Frame:
             log.exception("request failed", method=scope["method"], path=scope["path"], request_id=request_id, error=repr(error))
             if started:
                 raise
-            message = f"Something went wrong on our side. Quote {request_id} when you ask for help."
-            await answer(500, "internal", message, request_id)(scope, receive, send_with_id)
+            await self._tell(scope, OurFault(request_id=request_id), request_id)(scope, receive, send_with_id)
 
 
 def _request_id(headers: Headers) -> str:
