@@ -36,6 +36,11 @@ class Calibration:
         self._gain: dict[_Bucket, float] = {}
         self._level = 1 - MISSED
 
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether enough forecasts came true or not to say what nine in ten keep."""
+        return len(self._all.by_size) >= _ENOUGH
+
     def correct(self, wait_s: float, spread: float) -> tuple[float, float]:
         """Return the corrected wait and its bound."""
         bucket = _bucket(wait_s, spread)

@@ -77,6 +77,18 @@ class Course:
         self._tried[kind] = len(when)
         return None
 
+    def room_after(self, now_s: float, cards: int, limit: float) -> float:
+        """Return when one more job, standing last, would start once the course is finished; it is not put there."""
+        moment = self.room_for(now_s, cards, limit)
+        if moment is not None:
+            return self._when[moment]
+        free = self.free
+        for end, _, released in sorted(self._busy):
+            free += released
+            if free >= cards:
+                return end
+        return inf
+
     def when(self, moment: int) -> float:
         """Return the time of a moment."""
         return self._when[moment]

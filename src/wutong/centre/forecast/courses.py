@@ -60,6 +60,10 @@ class Courses:
         """Work every course out to its end."""
         return [self._redo(at, now_s).finish() for at in range(self._count)]
 
+    def room_after(self, now_s: float, cards: int, limit_s: float) -> list[float]:
+        """Return when one more job would start in each course, right after `all_starts`."""
+        return [course.room_after(now_s, cards, limit_s) for course in self._courses if course is not None]
+
     def held(self, now_s: float, known: Known) -> None:
         """A job started at once, without having waited."""
         for at, course in enumerate(self._courses):

@@ -37,6 +37,24 @@ class Forecaster:
         self._told: dict[str, Told] = {}
         """Of a saved state, until the jobs are seen again."""
 
+    @property
+    def learnt(self) -> int:
+        """Return how many run times of the past forecasts rest on; it counts no further than it remembers."""
+        return self._history.learnt
+
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether enough forecasts came true or not for the bound to mean nine in ten."""
+        return self._calibration.is_proven
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a job is known to wait or run."""
+        return self._mirror.knows(name)
+
+    def resize(self, cards: int) -> None:
+        """Hear that the pool has another size now; the next look takes it into account."""
+        self._mirror.cards = cards
+
     def observe_submit(self, now_s: float, ask: Ask) -> Prediction:
         """Hear of a job submitted, and say when it will start."""
         self._count_missed(now_s)
@@ -95,6 +113,12 @@ class Forecaster:
             predictions[name] = _prediction(now_s, told)
         self._told.clear()
         return predictions
+
+    def probe(self, now_s: float, ask: Ask) -> Prediction:
+        """Say when one more job would start, standing last, right after a look with `predict`. Nothing is kept of it."""
+        if self._mirror.is_last(ask) and self._mirror.fits_now(now_s, ask):
+            return Prediction(now_s, now_s)
+        return _prediction(now_s, self._tell(now_s, self._courses.room_after(now_s, ask.cards, ask.most_s)))
 
     def accuracy(self, now_s: float) -> Accuracy:
         """Say how good the last month's forecasts were, each as it was when the job was first seen."""
@@ -187,6 +211,7 @@ class Forecaster:
             told = known.told if known is not None else None
             known = Known(ask, ask.most_s, told=told)
             self._courses.draw(known, ran_s)
+        known.ask = ask
         return known
 
 

@@ -1,4 +1,4 @@
-"""How long jobs like this one ran lately: drawn from the user's own record first, from everybody's where there is none.
+"""How long jobs like this one ran lately: drawn from the user's own record first, then the tenant's, then everybody's.
 
 Run times of a user repeat themselves, and what was asked for says little of what is needed (on the SDSC-BLUE log the median job
 uses a tenth of its limit). Every draw is a run time that really happened, longer than the job has run so far.
@@ -67,6 +67,11 @@ class RunHistory:
                 return [max(min(values[first + int(left * at)] * scale, most), ran_s + 1.0) for at in quantiles]
         return [_guess(ask, ran_s, most) for _ in quantiles]
 
+    @property
+    def learnt(self) -> int:
+        """Return how many run times it knows; it counts no further than it remembers."""
+        return sum(len(recent.by_time) for share in (True, False) if (recent := self._kinds.get(("all", share))))
+
     def _recent(self, key: _Key) -> Recent:
         found = self._kinds.get(key)
         if found is None:
@@ -94,6 +99,8 @@ def _kinds(ask: Ask) -> list[tuple[_Key, bool]]:
     """Return the kinds a job belongs to, the most telling first, and whether the kind keeps shares of the limit instead of seconds."""
     limit, share = ask.limit_s, bool(ask.limit_s)
     kinds: list[tuple[_Key, bool]] = [(("shape", limit, ask.cards), False), (("all", share), share)]
+    if ask.tenant:
+        kinds.insert(0, (("tenant", ask.tenant, share), share))
     if not ask.user:
         return kinds
     user = ask.user

@@ -56,6 +56,10 @@ class Mirror:
         self.ends: list[tuple[float, int]] = []
         self._promise: tuple[float, int] | None = None
 
+    def knows(self, name: str) -> bool:
+        """Whether a job waits or runs here."""
+        return name in self.queued or name in self.running
+
     def is_last(self, ask: Ask) -> bool:
         """Whether a job would stand at the end of the queue."""
         return not self.waiting or self.waiting[-1][0] <= scheduling_order(ask)

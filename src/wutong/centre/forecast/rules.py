@@ -17,8 +17,9 @@ class Ask:
     limit_s: float | None
     submit_s: float
     user: str = ""
-    priority: float = 0.0
-    """A higher one goes first; equal ones go by submission."""
+    priority: float = field(default=0.0, compare=False)
+    """A higher one goes first; equal ones go by submission. It moves all the time, and a job of another priority is still the same job."""
+    tenant: str = ""
 
     @property
     def most_s(self) -> float:
