@@ -5,11 +5,12 @@ import sys
 
 import uvicorn
 
-from wutong.api.context import Context
 from wutong.api.main import create_app
 from wutong.app.build import build_centre
 from wutong.app.endpoints import add_endpoints
+from wutong.app.house import House, make_portal
 from wutong.app.migrate import await_current
+from wutong.doorway.context import Context
 from wutong.kit import log
 from wutong.kit.settings import Settings
 
@@ -24,8 +25,10 @@ def run_api(fd: int | None) -> int:
     log.configure(settings.log_level, json=settings.log_json)
     centre = build_centre(settings, pool_size=settings.database_pool)
     sys.setswitchinterval(TURN_SECONDS)
-    application = create_app(Context(settings, centre.database, centre.engines, centre.blobs))
-    add_endpoints(application, centre)
+    context = Context(settings, centre.database, centre.engines, centre.blobs)
+    api = create_app(context)
+    add_endpoints(api, centre)
+    application = House(api, lambda: make_portal(context))
     await_current(centre.database)
     config = uvicorn.Config(
         application,

@@ -1,0 +1,42 @@
+"""The built front end: names with their content's hash, so that browsers keep files for ever and never use an old one."""
+
+import functools
+import json
+from pathlib import Path
+
+from wutong.kit.errors import Problem
+
+FOLDER = Path(__file__).parent / "static" / "built"
+URL = "/static/"
+
+
+class NotBuilt(Problem):
+    """The front end was not built."""
+
+    code = "front_end_not_built"
+    status = 500
+    message = "The portal's front end is not built. Run make setup."
+
+
+def url_of(name: str) -> str:
+    """Return the address of a built file by its plain name, such as portal.css."""
+    try:
+        return URL + manifest()[name]
+    except KeyError:
+        raise NotBuilt from None
+
+
+@functools.cache
+def manifest() -> dict[str, str]:
+    """Return the names of built files by their plain ones."""
+    path = FOLDER / "manifest.json"
+    if not path.exists():
+        raise NotBuilt
+    return {str(name): str(built) for name, built in json.loads(path.read_text()).items()}
+
+
+@functools.cache
+def script_words() -> dict[str, str]:
+    """Return the sentences of scripts by their keys, in English."""
+    path = FOLDER / "words.json"
+    return {str(key): str(text) for key, text in json.loads(path.read_text()).items()} if path.exists() else {}

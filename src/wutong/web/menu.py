@@ -1,0 +1,55 @@
+"""What the menu offers a reader: every page is reached from here, and nobody is shown what they may not open."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wutong.identity.rules import Permission
+
+if TYPE_CHECKING:
+    from wutong.web.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A line of the menu."""
+
+    title: str
+    path: str
+    icon: str
+    needs: Permission | None = None
+
+    def is_here(self, path: str) -> bool:
+        """Tell whether a page belongs to this line."""
+        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+
+
+TENANT = (
+    Item("Overview", "/overview", "home"),
+    Item("Jobs", "/jobs", "player-play", Permission.JOB_READ),
+    Item("Data", "/data", "database", Permission.DATA_READ),
+    Item("Buy compute", "/buy", "shopping-cart", Permission.MONEY_READ),
+    Item("Bill", "/bill", "receipt", Permission.MONEY_READ),
+    Item("Organisation", "/organisation", "users", Permission.TENANT_READ),
+)
+CENTRE = (
+    Item("Centre", "/console", "server", Permission.CENTRE_READ),
+    Item("Queue", "/console/jobs", "list", Permission.CENTRE_JOBS),
+    Item("Machines", "/console/nodes", "cpu", Permission.CENTRE_READ),
+    Item("Prices", "/console/prices", "coin", Permission.CENTRE_READ),
+    Item("Organisations", "/console/tenants", "building", Permission.CENTRE_READ),
+    Item("Payments", "/console/payments", "cash", Permission.CENTRE_BOOKS),
+    Item("Trail", "/console/audit", "history", Permission.CENTRE_READ),
+)
+
+
+def of(view: "View") -> list[tuple[str, list[Item]]]:
+    """Return the parts of the menu with the lines this reader may open."""
+    if view.reader is None:
+        return []
+    parts = []
+    if view.reader.tenant_id is not None:
+        parts.append(("", [item for item in TENANT if item.needs is None or view.reader.may(item.needs)]))
+    centre = [item for item in CENTRE if item.needs is not None and view.reader.may(item.needs)]
+    if centre:
+        parts.append(("The centre", centre))
+    return parts

@@ -1,0 +1,61 @@
+"""Renders templates: one Jinja environment a process, everything escaped, missing values refused."""
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from wutong import __version__
+from wutong.web import assets, figures, menu
+from wutong.web.words import Words
+
+if TYPE_CHECKING:
+    from wutong.web.view import View
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the environment all templates share."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.do"],
+    )
+    made.filters |= {"yuan": figures.yuan, "card_hours": figures.card_hours, "size": figures.size, "named": named}
+    made.globals |= {"asset": assets.url_of, "icon": icon, "version": __version__}
+    return made
+
+
+def icon(name: str, extra: str = "") -> Markup:
+    """Return an icon out of the sprite; it says nothing by itself, so words stand beside it."""
+    return Markup('<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(extra, assets.url_of("icons.svg"), name)
+
+
+def named(values: Iterable[str], words: Words) -> list[tuple[str, str]]:
+    """Pair the values of an enumeration with their words, for a choice."""
+    return [(str(value), words.say(str(value))) for value in values]
+
+
+def render(template: str, view: "View", values: dict[str, Any]) -> str:
+    """Render a template for a reader."""
+    words, zone = view.words, view.zone
+    given = {
+        "view": view,
+        "words": words,
+        "_": words.say,
+        "count": words.count,
+        "duration": functools.partial(figures.duration, words=words),
+        "when": functools.partial(figures.moment, zone=zone),
+        "menu": functools.partial(menu.of, view),
+        "problem": None,
+    }
+    return environment().get_template(template).render(given | values)
