@@ -5,16 +5,22 @@
 PYTHON := $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
+FRONTEND := $(shell find frontend -name node_modules -prune -o -type f -print)
+BUILT := src/wutong/web/static/built/manifest.json
 ROOMS := src tests benchmarks tools demo
 WORKERS ?= 2
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## make .venv and install everything into it, once
+setup: $(STAMP) $(BUILT) ## make .venv and install everything into it, once; build the front end
 
 $(STAMP): requirements-dev.lock pyproject.toml tools/install.py
 	@$(PYTHON) tools/install.py
+
+$(BUILT): $(STAMP) $(FRONTEND) tools/build_frontend.py
+	@$(BIN)/python tools/build_frontend.py
+	@touch $@
 
 setup-slurm: ## install Slurm and what a lab of it needs, from Debian's packages; asks nothing
 	@tools/install_slurm.sh
@@ -29,13 +35,13 @@ demo-land-cover: $(STAMP) ## the same with satellite tiles: make demo-land-cover
 demo-slurm: $(STAMP) ## the same on a real Slurm in a box (as root, after make setup-slurm)
 	@$(BIN)/python demo/slurm.py $(DEMO)
 
-run: $(STAMP) ## run a centre in ./.wutong until Ctrl-C
+run: $(STAMP) $(BUILT) ## run a centre in ./.wutong until Ctrl-C
 	@WUTONG_HOME="$${WUTONG_HOME:-$(CURDIR)/.wutong}" $(BIN)/python -m wutong.app serve --stop-all
 
-test: $(STAMP) ## the everyday tests
+test: $(STAMP) $(BUILT) ## the everyday tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow" $(ARGS)
 
-test-all: $(STAMP) ## all tests, the long ones too
+test-all: $(STAMP) $(BUILT) ## all tests, the long ones too
 	@WUTONG_HYPOTHESIS=long $(BIN)/pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports, reference pages, rules of the house
@@ -43,6 +49,7 @@ check: $(STAMP) ## format, lint, types, imports, reference pages, rules of the h
 	@$(BIN)/ruff check $(wildcard $(ROOMS))
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python tools/build_frontend.py check
 	@$(BIN)/python tools/docs.py --check
 	@$(BIN)/pytest -q tests/house
 

@@ -1,0 +1,78 @@
+// Builds the front end into the folder that is given: style sheet, modules, sprite, marks, words, and manifest.json that names them all.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import * as esbuild from "esbuild";
+import { purging } from "./purge.mjs";
+import { sprite } from "./sprite.mjs";
+
+const HERE = new URL("..", import.meta.url).pathname;
+const TARGET = ["chrome111", "edge111", "firefox115", "safari16.4"];
+const MODULES = ["portal", "charts", "logview", "upload", "palette"];
+const MARKS = ["mark.svg", "favicon.svg"];
+
+const out = resolve(process.argv[2] ?? join(HERE, "../src/wutong/web/static/built"));
+const draft = `${out}.draft`;
+const manifest = {};
+
+/** Write a file under a name that carries the hash of its content, and return that name. */
+function keep(name, content) {
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 8);
+  const hashed = name.replace(/(\.[^.]+)$/, `.${hash}$1`);
+  writeFileSync(join(draft, hashed), content);
+  manifest[name] = hashed;
+  return hashed;
+}
+
+/** Bundle one entry to text. */
+async function bundle(entry, options) {
+  const built = await esbuild.build({
+    entryPoints: [join(HERE, "src", entry)],
+    bundle: true,
+    minify: true,
+    write: false,
+    target: TARGET,
+    legalComments: "none",
+    logLevel: "warning",
+    ...options,
+  });
+  return built.outputFiles[0].contents;
+}
+
+/** Build the modules, which share chunks. `define` tells them the names of what else was built. */
+async function modules(define) {
+  const built = await esbuild.build({
+    entryPoints: Object.fromEntries(MODULES.map((name) => [name, join(HERE, "src", `${name}.ts`)])),
+    outdir: draft,
+    entryNames: "[name].[hash]",
+    chunkNames: "chunk.[hash]",
+    format: "esm",
+    splitting: true,
+    bundle: true,
+    minify: true,
+    metafile: true,
+    target: TARGET,
+    define,
+    legalComments: "none",
+    logLevel: "warning",
+    absWorkingDir: HERE,
+  });
+  for (const [path, output] of Object.entries(built.metafile.outputs)) {
+    const entry = output.entryPoint && basename(output.entryPoint, ".ts");
+    if (entry && MODULES.includes(entry)) manifest[`${entry}.js`] = basename(path);
+  }
+}
+
+const json = (name) => JSON.parse(readFileSync(join(HERE, name), "utf8"));
+rmSync(draft, { recursive: true, force: true });
+mkdirSync(draft, { recursive: true });
+const icons = keep("icons.svg", sprite(json("icons.json")));
+for (const mark of MARKS) keep(mark, readFileSync(join(HERE, "src", mark)));
+keep("words.json", JSON.stringify(json("words.json")));
+keep("portal.css", await bundle("styles/portal.css", { plugins: [purging(json("unused.json"))], external: ["*.svg"] }));
+keep("theme.js", await bundle("theme.ts", { format: "iife" }));
+const digester = keep("digester.js", await bundle("upload/digester.ts", { format: "iife" }));
+await modules({ ICONS_NAME: JSON.stringify(icons), DIGESTER_NAME: JSON.stringify(digester) });
+writeFileSync(join(draft, "manifest.json"), `${JSON.stringify(manifest, Object.keys(manifest).sort(), 1)}\n`);
+rmSync(out, { recursive: true, force: true });
+renameSync(draft, out);
