@@ -8,6 +8,7 @@ from datetime import timedelta
 from wutong.app.plan import local_size
 from wutong.centre.comparison.comparer import Comparer
 from wutong.centre.engines.local.client import LocalEngine
+from wutong.centre.forecast.teller import Teller
 from wutong.centre.inventory import Inventory
 from wutong.centre.maintenance.keeper import MaintenanceKeeper
 from wutong.centre.meter import Meter
@@ -85,6 +86,7 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("centre.comparer", Comparer(database, engines).step, rest_s=60.0),
         Loop("centre.maintenance", MaintenanceKeeper(database, engines, centre=settings.centre).step, ("centre_maintenance",), rest_s=5.0),
         Loop("centre.tally", Tally(database).step, ("centre_usage",), rest_s=60.0, gather_s=2.0),
+        Loop("centre.teller", Teller(database, engines).step, ("centre_run_events",), rest_s=5.0, gather_s=1.0),
         Loop("centre.meter", Meter(database, engines).step, ("centre_run_events",), rest_s=5.0, gather_s=0.25),
         *(Loop(watcher.name, watcher.step, rest_s=1.0, gather_s=0.1) for watcher in make_watchers(database, engines)),
         Loop("compute.tracker", Tracker(database).step, ("centre_run_events",), rest_s=5.0, gather_s=0.2),

@@ -20,6 +20,7 @@ from wutong.centre.catalogue.rules import (
 )
 from wutong.centre.comparison.rules import Comparison, Difference
 from wutong.centre.engines.protocol import EndReason, Launch, LogChunk, Mount, RunSpec, rank_count
+from wutong.centre.forecast.told import Forecast, ForecastAccuracy, Wait
 from wutong.centre.foreign.rules import ForeignStart
 from wutong.centre.maintenance.rules import Window
 from wutong.centre.runs.decisions import Policy
@@ -36,6 +37,8 @@ __all__ = [
     "Difference",
     "EndReason",
     "Flavour",
+    "Forecast",
+    "ForecastAccuracy",
     "ForeignStart",
     "Group",
     "Impossible",
@@ -67,6 +70,7 @@ __all__ = [
     "Slot",
     "StopWhy",
     "Usage",
+    "Wait",
     "Window",
     "rank_count",
 ]

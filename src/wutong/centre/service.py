@@ -19,6 +19,7 @@ from wutong.centre.catalogue.service import (
 )
 from wutong.centre.comparison.comparer import Comparer
 from wutong.centre.comparison.service import Alarm, comparison_alarm, list_comparisons, list_differences
+from wutong.centre.forecast.service import expected_wait, expected_waits, forecast_accuracy, forecast_of
 from wutong.centre.foreign.service import foreign_after, list_foreign
 from wutong.centre.maintenance.service import announce, cancel_window, list_all_maintenance, list_maintenance, maintenance_advice
 from wutong.centre.registry import Engines
@@ -70,8 +71,12 @@ __all__ = [
     "check_meter",
     "check_possible",
     "comparison_alarm",
+    "expected_wait",
+    "expected_waits",
     "find_capabilities",
     "find_run",
+    "forecast_accuracy",
+    "forecast_of",
     "foreign_after",
     "forget_run",
     "forget_runs",

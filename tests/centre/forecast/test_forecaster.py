@@ -195,3 +195,32 @@ def test_sdsc_blue_is_foretold_several_times_better_than_by_limits(sdsc_blue: Pa
     assert 0.88 <= sum(start <= told.bound_s for told, start in foretold) / len(foretold) <= 0.92
     accuracy = forecaster.accuracy(jobs[-1].ask.submit_s)
     assert accuracy.median_error_s < 0.25 * accuracy.limits_median_error_s
+
+
+def test_a_probe_is_told_what_a_last_job_would_be_and_changes_nothing():
+    forecaster = trained(run=100.0)
+    running = [Running(ask("on"), 0.0)]
+    queued = [ask("next", at=1.0)]
+    before = forecaster.predict(10.0, running, queued)
+    probe = forecaster.probe(10.0, ask("probe", at=10.0))
+    assert probe.start_s == pytest.approx(200.0), "after the one that runs and the one that waits"
+    assert forecaster.probe(10.0, ask("wide", cards=5, at=10.0)).start_s == float("inf")
+    assert forecaster.predict(10.0, running, queued) == before
+    assert not forecaster.knows("probe")
+
+
+def test_a_job_whose_priority_moves_is_still_the_same_job():
+    forecaster = trained(run=100.0)
+    running, queued = [Running(ask("on"), 0.0)], [ask("a", at=1.0), ask("b", at=2.0)]
+    assert forecaster.predict(10.0, running, queued)["b"].start_s > forecaster.predict(10.0, running, queued)["a"].start_s
+    raised = [queued[0], ask("b", at=2.0, priority=1.0)]
+    told = forecaster.predict(10.0, running, raised)
+    assert told["b"].start_s < told["a"].start_s
+
+
+def test_a_pool_that_grows_starts_more():
+    forecaster = trained(cards=4)
+    running, queued = [Running(ask("on"), 0.0)], [ask("a", at=1.0)]
+    assert forecaster.predict(10.0, running, queued)["a"].start_s > 10.0
+    forecaster.resize(8)
+    assert forecaster.predict(10.0, running, queued)["a"].start_s == 10.0

@@ -31,6 +31,14 @@ def test_the_users_own_record_goes_before_anybodys():
     assert history.draw(Ask("k", 8, 3600.0, 0.0, "new"), 0.0, (0.5,)) == [3000]
 
 
+def test_a_new_user_is_taken_for_one_of_the_tenant():
+    history = learnt(10, 10, ask=Ask("j", 8, 3600.0, 0.0, "a/ann", tenant="a"))
+    for _ in range(30):
+        history.learn(Ask("o", 8, 3600.0, 0.0, "b/bob", tenant="b"), 3000.0)
+    assert history.draw(Ask("k", 8, 3600.0, 0.0, "a/new", tenant="a"), 0.0, (0.5,)) == [10]
+    assert history.learnt == 32
+
+
 def test_another_request_of_the_user_is_read_as_a_share_of_its_limit():
     assert learnt(360, 360, 360).draw(Ask("k", 4, 7200.0, 0.0, "ann"), 0.0, (0.5,)) == [720]
 

@@ -58,6 +58,7 @@ class RunSpec:
 
     `partition` is the engine's own name for the pool, `accelerator` the kind of card ("" for processors alone), `service` the class of service.
     `processes` are those of a node that `launch` starts, or leaves to the command to start. When a rank fails all begin again, `rank_restarts` times.
+    `person` is whose run it is: engines have no use for it, the history of run times has.
     """
 
     name: str
@@ -85,6 +86,7 @@ class RunSpec:
     processes: int = 1
     launch: Launch = Launch.ONCE
     rank_restarts: int = 0
+    person: str = ""
 
     @property
     def ranks(self) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
 
-from wutong.centre.forecast.rules import Prediction
+from wutong.centre.forecast.rules import Ask, Prediction
 from wutong.centre.maintenance.rules import Window
 
 ENOUGH = 20
@@ -16,7 +16,23 @@ LIMITS_S = (600.0, 3600.0, 4 * 3600.0, 12 * 3600.0, 86_400.0, 3 * 86_400.0, 7 * 
 """The time limits for which a pool's outlook is worked out; one between two of them is taken as the longer."""
 _SLIGHT = timedelta(seconds=30)
 _PART = 0.05
-_LEAST_CELL_CARDS = 1
+_LONGEST_S = 10 * 365 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run as a forecaster sees it, as it is now. `ask` counts its time in seconds since the epoch."""
+
+    ask: Ask
+    pool: str
+    phase: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def run_s(self) -> float | None:
+        """How long its last start ran; None of one that never ran, or runs still."""
+        return None if self.started_at is None or self.ended_at is None else max((self.ended_at - self.started_at).total_seconds(), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +100,7 @@ def forecast(name: str, pool: str, now: datetime, told: Prediction, *, proven: b
 def moment(at_s: float, now: datetime) -> datetime | None:
     """Return a time in seconds since the epoch as a moment not before now, None where it is none that a calendar has."""
     left_s = max(at_s - now.timestamp(), 0.0)
-    return now + timedelta(seconds=round(left_s)) if left_s < 10 * 365 * 86_400 else None
+    return now + timedelta(seconds=round(left_s)) if left_s < _LONGEST_S else None
 
 
 def is_news(new: Forecast, old: Forecast | None) -> bool:
@@ -101,7 +117,7 @@ def card_sizes(wanted: Iterable[int], total: int) -> list[int]:
     """Return the sizes for which an outlook is worked out: those that flavours come in, doubled up to the whole pool."""
     sizes = {total}
     for each in wanted:
-        size = max(each, _LEAST_CELL_CARDS)
+        size = max(each, 1)
         while size < total:
             sizes.add(size)
             size *= 2
@@ -128,7 +144,8 @@ def cell_of(told: Prediction, *, cards: int, limit_s: float, now_s: float, prove
 
 def clear_of(windows: Sequence[Window], start_at: datetime, limit_s: float) -> datetime:
     """Return the start of a job that no maintenance of its whole pool lets start unless it ends before: as foretold, or when that is over."""
+    longest = timedelta(seconds=min(limit_s, _LONGEST_S))
     for window in sorted(windows, key=lambda window: window.begins_at):
-        if not window.nodes and start_at < window.ends_at and start_at + timedelta(seconds=limit_s) > window.begins_at:
+        if not window.nodes and start_at < window.ends_at and start_at + longest > window.begins_at:
             start_at = window.ends_at
     return start_at

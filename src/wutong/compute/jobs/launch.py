@@ -88,6 +88,7 @@ def run_spec(session: Session, job: Job, name: str, number: int, flavour: Flavou
         processes=request.processes,
         launch=request.launch,
         rank_restarts=request.rank_restarts if request.on_rank_failure is requests.OnRankFailure.RESTART else 0,
+        person=job.person_id,
     )
 
 

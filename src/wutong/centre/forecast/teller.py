@@ -1,0 +1,177 @@
+"""Tells of every waiting run when it will start, pool by pool, as the journal of runs goes on, and holds what it told against what came.
+
+What it learnt is saved now and then with the line of the journal it had come to; where nothing is saved it begins with the runs that ended last.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from time import thread_time
+
+from sqlalchemy.orm import Session
+
+from wutong.centre.catalogue import service as catalogue
+from wutong.centre.catalogue.rules import Node, NodeState, Pool
+from wutong.centre.forecast import store
+from wutong.centre.forecast.desk import Desk
+from wutong.centre.forecast.forecaster import Forecaster
+from wutong.centre.forecast.told import STALE
+from wutong.centre.maintenance import service as maintenance
+from wutong.centre.maintenance.rules import Window
+from wutong.centre.registry import Engines, ask
+from wutong.centre.runs import service as runs
+from wutong.centre.runs.rules import RunEvent, RunPhase
+from wutong.kit import clock
+from wutong.kit.database import Database
+
+BATCH = 2000
+BEGIN_WITH = 5000
+"""Runs that ended last, from which a forecaster without a saved state learns."""
+KEPT = timedelta(days=92)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often to do what. A look comes `least_s` after the one before, or so many times what that took; without any change after `most_s`."""
+
+    least_s: float = 3.0
+    rest: int = 20
+    most_s: float = 60.0
+    save_s: float = 300.0
+    again_s: float = 600.0
+    """When all runs are read again, should the journal have left any out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What stands in the catalogue, and which maintenance is to come."""
+
+    pools: dict[str, Pool]
+    nodes: list[Node]
+    sizes: dict[str, set[int]]
+    windows: list[Window]
+
+    def cards(self, pool: str) -> int:
+        """Count the cards that new runs can get."""
+        return sum(node.cards for node in self.nodes if node.pool == pool and node.state is NodeState.UP)
+
+
+class Teller:
+    """The loop."""
+
+    def __init__(self, database: Database, engines: Engines, pace: Pace | None = None) -> None:
+        self._database, self._engines, self._pace = database, engines, pace or Pace()
+        self._desks: dict[str, Desk] = {}
+        self._seq = 0
+        self._saved_at: datetime | None = None
+        self._read_at: datetime | None = None
+
+    def step(self) -> bool:
+        """Take in what the journal says, and look at one pool that is due; True when there is more to do at once."""
+        now = clock.now()
+        with self._database.session() as session:
+            ground = _ground(session)
+            self._open_desks(session, ground.pools)
+            more = self._follow(session)
+            if not more and self._is_over(self._read_at, self._pace.again_s, now):
+                self._read_all(session, now)
+        pace = self._pace
+        due = [desk for desk in self._desks.values() if desk.is_due(now, least_s=pace.least_s, rest=pace.rest, most_s=pace.most_s)]
+        if due and not more:
+            self._look(due[0], ground, now)
+        if self._is_over(self._saved_at, pace.save_s, now):
+            self._save(now)
+        return more or len(due) > 1
+
+    def _open_desks(self, session: Session, pools: Iterable[str]) -> None:
+        new = [pool for pool in pools if pool not in self._desks]
+        if not new:
+            return
+        saved, last = store.saved(session), store.last_seq(session)
+        for pool in new:
+            seq, state = saved.get(pool, (last, None))
+            forecaster = Forecaster(0, limits=False) if state is None else Forecaster.from_state(0, state, limits=False)
+            desk = self._desks[pool] = Desk(pool, forecaster, seq)
+            if state is None:
+                desk.learnt = True
+                for run in store.ended_lately(session, pool, BEGIN_WITH):
+                    forecaster.learn(run.ask, run.run_s or 0.0)
+        if self._read_at is None:
+            self._begin(session, min((saved[pool][0] for pool in new if pool in saved), default=last))
+
+    def _begin(self, session: Session, seq: int) -> None:
+        """Take up the journal, and what was told, where the loop before this one left them."""
+        self._seq = seq
+        for name, forecast in store.told(session).items():
+            if forecast.pool in self._desks:
+                self._desks[forecast.pool].told[name] = forecast
+
+    def _follow(self, session: Session) -> bool:
+        events = runs.run_events_after(session, self._seq, BATCH)
+        if not events:
+            return False
+        seen = store.seen(session, list({event.name for event in events}))
+        for event in events:
+            run = seen.get(event.name)
+            if run is not None and run.pool in self._desks:
+                self._desks[run.pool].hear(event, run)
+        for name, run in seen.items():
+            if run.pool in self._desks:
+                self._desks[run.pool].put(name, run)
+        store.score(session, {event.name: event.started_at for event in events if _began(event) and event.started_at is not None})
+        self._seq = events[-1].seq
+        return len(events) == BATCH
+
+    def _read_all(self, session: Session, now: datetime) -> None:
+        self._read_at = now
+        there = store.live(session)
+        for desk in self._desks.values():
+            desk.runs = {name: run for name, run in there.items() if run.pool == desk.pool}
+            desk.changed = True
+
+    def _look(self, desk: Desk, ground: _Ground, now: datetime) -> None:
+        """Ask the engine where runs stand with no transaction open, foretell, and write what is news."""
+        names, pool = desk.to_ask(), ground.pools[desk.pool]
+        engine = self._engines.find(pool.engine)
+        if names and engine is not None:
+            desk.take_places(ask(engine.observe, names))
+        begun = thread_time()
+        windows = [window for window in ground.windows if window.pool == desk.pool]
+        before = desk.outlook
+        news, gone = desk.look(now, cards=ground.cards(desk.pool), sizes=ground.sizes.get(desk.pool, set()), windows=windows)
+        with self._database.session() as session:
+            store.tell(session, news)
+            if gone:
+                store.drop(session, gone)
+            if desk.outlook is not None and (before is None or before.cells != desk.outlook.cells or now - before.made_at > STALE / 4):
+                store.keep_outlook(session, desk.outlook)
+            else:
+                desk.outlook = before
+        desk.took_s = thread_time() - begun
+
+    def _save(self, now: datetime) -> None:
+        with self._database.session() as session:
+            for desk in self._desks.values():
+                if desk.learnt:
+                    store.save(session, desk.pool, self._seq, now, desk.forecaster.to_state())
+                    desk.learnt = False
+            store.move_on(session, self._seq)
+            store.forget_scores(session, now - KEPT)
+        self._saved_at = now
+
+    @staticmethod
+    def _is_over(last: datetime | None, rest_s: float, now: datetime) -> bool:
+        return last is None or now - last >= timedelta(seconds=rest_s)
+
+
+def _began(event: RunEvent) -> bool:
+    """Tell whether a line says that a run started; one that was never seen running says so by its end."""
+    return event.phase in (RunPhase.RUNNING, RunPhase.ENDED)
+
+
+def _ground(session: Session) -> _Ground:
+    sizes: dict[str, set[int]] = {}
+    for flavour in catalogue.list_flavours(session, enabled_only=True):
+        sizes.setdefault(flavour.pool, set()).add(flavour.cards)
+    pools = {pool.name: replace(pool) for pool in catalogue.list_pools(session)}
+    return _Ground(pools, catalogue.list_nodes(session), sizes, maintenance.list_maintenance(session))
