@@ -34,8 +34,11 @@ from wutong.hub.service import open_blobs
 from wutong.hub.storage.meter import StorageMeter
 from wutong.hub.uploads.folder import UploadFolder
 from wutong.identity import service as identity
+from wutong.identity.letters.writer import Writer
 from wutong.kit.database import Database
 from wutong.kit.loops import Loop
+from wutong.kit.mail import make_sender
+from wutong.kit.outbox import Outbox, Postman
 from wutong.kit.postgres import EmbeddedPostgres
 from wutong.kit.seal import ensure_key
 from wutong.kit.settings import Settings
@@ -80,6 +83,7 @@ def build_loops(centre: Centre) -> list[Loop]:
     limits = JobLimits.of(settings)
     uploads = UploadFolder(settings.home / "uploads")
     grace = timedelta(minutes=settings.grace_minutes)
+    outbox = Outbox.of(settings)
     return [
         Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0, gather_s=0.1),
         Loop("centre.inventory", Inventory(database, engines).step, ("centre_nodes",), rest_s=15.0),
@@ -99,6 +103,8 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("compute.keeper", Keeper(database).step, rest_s=60.0),
         Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
         Loop("hub.collector", HubCollector(database, blobs, uploads, trees=(limits.trees, limits.tree_copies)).step, rest_s=60.0),
+        Loop("kit.postman", Postman(database, make_sender(settings), outbox).step, ("kit_mail",), rest_s=30.0),
+        Loop("identity.writer", Writer(database, outbox).step, ("identity_letters",), rest_s=30.0),
         Loop("identity.sweep", lambda: _sweep(database), rest_s=60.0),
         Loop("hub.storage_meter", StorageMeter(database).step, rest_s=60.0),
         *_cluster_loops(settings, database, engines),

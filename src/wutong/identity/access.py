@@ -61,14 +61,14 @@ def record_sign_in(session: Session, email: str, ok: bool, address: str) -> None
     access_store.add_sign_in(session, {"email": email, "address": address, "ok": ok, "at": clock.now()})
 
 
-def open_session(session: Session, person_id: str, tenant_id: str | None = None, address: str = "") -> tuple[SignedIn, str]:
+def open_session(session: Session, person_id: str, tenant_id: str | None = None, address: str = "", device: str = "") -> tuple[SignedIn, str]:
     """Open a session for a person whose sign-in was checked; returns its secret, once. Without a tenant it is the first one joined."""
     member_of = [member.tenant_id for member in store.memberships(session, person_id)]
     if tenant_id is not None and tenant_id not in member_of:
         raise NotFound(kind="organisation", id=tenant_id)
     now, secret = clock.now(), keys.new_secret(keys.SESSION)
     chosen = tenant_id or (member_of[0] if member_of else None)
-    opened = SignedIn(new_id("ses"), person_id, chosen, address, now, now, now + SESSION_LIFE)
+    opened = SignedIn(new_id("ses"), person_id, chosen, address, now, now, now + SESSION_LIFE, device)
     access_store.add_session(session, {**{field: getattr(opened, field) for field in opened.__slots__}, "secret_hash": keys.digest(secret)})
     person = store.find_person(session, person_id)
     who = Principal(person_id, person.name if person else "", chosen, None, address=address)
@@ -82,6 +82,13 @@ def close_session(session: Session, who: Principal, session_id: str | None = Non
     if not access_store.close_session(session, who.person_id, closing, clock.now()):
         raise NotFound(kind="session", id=closing)
     audit(session, who, "session.close", kind="session", id=closing)
+
+
+def close_other_sessions(session: Session, who: Principal) -> int:
+    """Close every session of the caller but the one this request came with; returns how many were open."""
+    closed = access_store.close_other_sessions(session, who.person_id, who.key_id, clock.now())
+    audit(session, who, "session.close_others", kind="person", id=who.person_id, after={"closed": closed})
+    return closed
 
 
 def list_sessions(session: Session, who: Principal, page: PageRequest | None = None) -> Page[SignedIn]:

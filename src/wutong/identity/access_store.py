@@ -81,10 +81,10 @@ def close_session(session: Session, person_id: str, session_id: str, now: dateti
     return session.execute(update(SessionRow).where(wanted).values(closed_at=now).returning(SessionRow.id)).first() is not None
 
 
-def close_other_sessions(session: Session, person_id: str, kept_id: str, now: datetime) -> None:
-    """Close every open session of a person but one."""
+def close_other_sessions(session: Session, person_id: str, kept_id: str, now: datetime) -> int:
+    """Close every open session of a person but one; returns how many."""
     wanted = and_(SessionRow.person_id == person_id, SessionRow.id != kept_id, SessionRow.closed_at.is_(None))
-    session.execute(update(SessionRow).where(wanted).values(closed_at=now))
+    return len(session.scalars(update(SessionRow).where(wanted).values(closed_at=now).returning(SessionRow.id)).all())
 
 
 def list_sessions(session: Session, person_id: str, now: datetime, page: PageRequest) -> Page[SignedIn]:
@@ -154,7 +154,7 @@ def _of(tenant_id: str | None, person_id: str | None) -> Any:
 
 
 def _signed_in(row: SessionRow) -> SignedIn:
-    return SignedIn(row.id, row.person_id, row.tenant_id, row.address, row.created_at, row.last_used_at, row.expires_at)
+    return SignedIn(row.id, row.person_id, row.tenant_id, row.address, row.created_at, row.last_used_at, row.expires_at, row.device)
 
 
 def _token(row: TokenRow) -> Token:

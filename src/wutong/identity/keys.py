@@ -1,4 +1,5 @@
-"""The text of secrets: `wts_` sessions, `wtk_` tokens, `wti_` invitations. 32 random characters and 6 that check them, so that a typing
+"""The text of secrets: `wts_` sessions, `wtk_` tokens, `wti_` invitations, `wtr_` new passwords, `wte_`
+changes of address, `wtl_` links to providers. 32 random characters and 6 that check them, so that a typing
 error is told from a stranger without asking the database, and scanners can find leaked ones. Pure but for chance.
 """
 
@@ -8,9 +9,10 @@ import secrets
 import zlib
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_PATTERN = re.compile(r"wt[ski]_[0-9A-Za-z]{38}")
+_PATTERN = re.compile(r"wt[skirel]_[0-9A-Za-z]{38}")
 
 SESSION, TOKEN, INVITATION = "wts_", "wtk_", "wti_"
+RESET, EMAIL, LINK = "wtr_", "wte_", "wtl_"
 
 
 def new_secret(prefix: str) -> str:

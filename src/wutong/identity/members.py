@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from wutong.identity import access_store, keys, store
 from wutong.identity.credit_code import normal_credit_code
+from wutong.identity.letters.rules import letter_mail
 from wutong.identity.records import Invitation, Member, Person, Tenant, TenantKind, TenantState
 from wutong.identity.roles import CentreRole, Permission, Role
 from wutong.identity.rules import (
@@ -26,6 +27,7 @@ from wutong.identity.trail import audit
 from wutong.kit import clock
 from wutong.kit.errors import Conflict, Invalid, NotFound
 from wutong.kit.ids import new_id
+from wutong.kit.outbox import Outbox
 from wutong.kit.paging import Page, PageRequest
 
 
@@ -53,6 +55,11 @@ def get_tenant(session: Session, tenant_id: str) -> Tenant:
     if tenant is None:
         raise NotFound(kind="organisation", id=tenant_id)
     return tenant
+
+
+def count_tenants(session: Session) -> int:
+    """Return how many organisations the centre serves; anybody may know."""
+    return store.count_tenants(session)
 
 
 def list_tenants(session: Session, who: Principal, page: PageRequest, search: str = "") -> Page[Tenant]:
@@ -112,8 +119,11 @@ def list_members(session: Session, who: Principal, page: PageRequest | None = No
     return store.list_members(session, require_tenant(who, Permission.TENANT_READ), page or PageRequest())
 
 
-def invite(session: Session, who: Principal, email: str, role: Role) -> tuple[Invitation, str]:
-    """Invite an address into the caller's tenant; returns the secret that accepts it, once. An earlier invitation to it is replaced."""
+def invite(session: Session, who: Principal, email: str, role: Role, outbox: Outbox | None = None) -> tuple[Invitation, str]:
+    """Invite an address into the caller's tenant; returns the secret that accepts it, once. An earlier invitation to it is replaced.
+
+    With an outbox the secret is mailed to that address too, in the language of whoever has it, or else of whoever invites.
+    """
     tenant_id = require_tenant(who, Permission.MEMBERS_MANAGE)
     _only_owners_make_owners(who, role)
     email = normal_email(email)
@@ -126,6 +136,11 @@ def invite(session: Session, who: Principal, email: str, role: Role) -> tuple[In
     row = {field: getattr(made, field) for field in made.__slots__ if field != "tenant_name"}
     store.add_invitation(session, {**row, "secret_hash": keys.digest(secret)}, now)
     audit(session, who, "member.invite", kind="invitation", id=made.id, after={"email": email, "role": role})
+    if outbox is not None:
+        reader = known[0] if known else store.find_person(session, who.person_id)
+        link = outbox.link(f"/join?token={secret}")
+        words = letter_mail("invitation", reader.language if reader else "zh", to=email, link=link, inviter=who.name, tenant=tenant.name)
+        outbox.put(session, words, key=made.id, expires_at=made.expires_at)
     return made, secret
 
 

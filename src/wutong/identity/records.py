@@ -46,6 +46,8 @@ class Person:
     name: str
     email: str
     created_at: datetime
+    language: str = "zh"
+    zone: str = "Asia/Shanghai"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """One open session of a person: where and since when."""
+    """One open session of a person: where, on what, and since when."""
 
     id: str
     person_id: str
@@ -81,6 +83,7 @@ class SignedIn:
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

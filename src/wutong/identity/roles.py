@@ -46,6 +46,7 @@ class Permission(StrEnum):
     CENTRE_FINANCE = "centre.finance"
     CENTRE_SUBSIDY = "centre.subsidy"
     CENTRE_AUDIT = "centre.audit"
+    CENTRE_HELP = "centre.help"
 
 
 CENTRE_PERMISSIONS = frozenset(p for p in Permission if p.startswith("centre."))
@@ -82,8 +83,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 # What tenants run is for those who run the machines, what they paid for those who keep the books; auditors see both and change neither.
 CENTRE_ROLE_PERMISSIONS: dict[CentreRole, frozenset[Permission]] = {
-    CentreRole.OPERATOR: frozenset({Permission.CENTRE_READ, Permission.CENTRE_JOBS, Permission.CENTRE_OPERATE}),
-    CentreRole.FINANCE: frozenset({Permission.CENTRE_READ, Permission.CENTRE_BOOKS, Permission.CENTRE_FINANCE}),
-    CentreRole.SUBSIDY: frozenset({Permission.CENTRE_READ, Permission.CENTRE_SUBSIDY}),
+    CentreRole.OPERATOR: frozenset({Permission.CENTRE_READ, Permission.CENTRE_JOBS, Permission.CENTRE_OPERATE, Permission.CENTRE_HELP}),
+    CentreRole.FINANCE: frozenset({Permission.CENTRE_READ, Permission.CENTRE_BOOKS, Permission.CENTRE_FINANCE, Permission.CENTRE_HELP}),
+    CentreRole.SUBSIDY: frozenset({Permission.CENTRE_READ, Permission.CENTRE_SUBSIDY, Permission.CENTRE_HELP}),
     CentreRole.AUDITOR: frozenset({Permission.CENTRE_READ, Permission.CENTRE_JOBS, Permission.CENTRE_BOOKS, Permission.CENTRE_AUDIT}),
 }

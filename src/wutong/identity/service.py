@@ -4,6 +4,7 @@ from wutong.identity.access import (
     authenticate,
     change_password,
     check_sign_in,
+    close_other_sessions,
     close_session,
     create_token,
     find_credentials,
@@ -15,10 +16,13 @@ from wutong.identity.access import (
     revoke_token,
     sweep,
 )
+from wutong.identity.devices import device_of
 from wutong.identity.job_tokens import authenticate_job_token, issue_job_token
+from wutong.identity.letters.service import find_reset, request_email_change, request_reset, use_email_change, use_reset
 from wutong.identity.members import (
     accept_invitation,
     change_role,
+    count_tenants,
     create_operator,
     find_person,
     get_person,
@@ -36,7 +40,9 @@ from wutong.identity.members import (
     set_tenant_state,
     withdraw_invitation,
 )
+from wutong.identity.oidc.service import list_logins, remove_login
 from wutong.identity.passwords import hash_password, verify_password
+from wutong.identity.profiles import list_people, list_staff, members_who_may, set_profile, take_untold_invitations
 from wutong.identity.trail import audit, list_audit
 
 __all__ = [
@@ -47,11 +53,15 @@ __all__ = [
     "change_password",
     "change_role",
     "check_sign_in",
+    "close_other_sessions",
     "close_session",
+    "count_tenants",
     "create_operator",
     "create_token",
+    "device_of",
     "find_credentials",
     "find_person",
+    "find_reset",
     "get_person",
     "get_tenant",
     "grant_centre_role",
@@ -61,20 +71,31 @@ __all__ = [
     "job_principal",
     "list_audit",
     "list_invitations",
+    "list_logins",
     "list_members",
+    "list_people",
     "list_sessions",
+    "list_staff",
     "list_tenants",
     "list_tokens",
+    "members_who_may",
     "memberships",
     "open_session",
     "person_names",
     "record_sign_in",
     "register_tenant",
+    "remove_login",
     "remove_member",
+    "request_email_change",
+    "request_reset",
     "revoke_centre_role",
     "revoke_token",
+    "set_profile",
     "set_tenant_state",
     "sweep",
+    "take_untold_invitations",
+    "use_email_change",
+    "use_reset",
     "verify_password",
     "withdraw_invitation",
 ]

@@ -35,6 +35,11 @@ def find_tenant(session: Session, tenant_id: str, *, lock: bool = False) -> Tena
     return None if row is None else tenant(row)
 
 
+def count_tenants(session: Session) -> int:
+    """Count the tenants that are not suspended."""
+    return session.scalars(select(func.count()).select_from(TenantRow).where(TenantRow.state == TenantState.ACTIVE)).one()
+
+
 def list_tenants(session: Session, page: PageRequest, search: str) -> Page[Tenant]:
     """Page through all tenants, newest first."""
     query = select(TenantRow).order_by(TenantRow.id.desc()).limit(page.limit + 1)
@@ -66,6 +71,36 @@ def find_person_by_email(session: Session, email: str) -> tuple[Person, str | No
 def set_password(session: Session, person_id: str, password_hash: str) -> None:
     """Store another password hash."""
     session.execute(update(PersonRow).where(PersonRow.id == person_id).values(password_hash=password_hash))
+
+
+def change_person(session: Session, person_id: str, values: dict[str, Any]) -> None:
+    """Change what a person is called, reached at, or shown."""
+    session.execute(update(PersonRow).where(PersonRow.id == person_id).values(values))
+    session.expire_all()
+
+
+def list_staff(session: Session, roles: Collection[CentreRole]) -> list[Person]:
+    """Read the people who hold one of the centre's roles, by name."""
+    holders = select(CentreRoleRow.person_id).where(CentreRoleRow.role.in_(roles))
+    return [person(row) for row in session.scalars(select(PersonRow).where(PersonRow.id.in_(holders)).order_by(PersonRow.name, PersonRow.id))]
+
+
+def list_people(session: Session, ids: Collection[str]) -> list[Person]:
+    """Read people by id."""
+    return [person(row) for row in session.scalars(select(PersonRow).where(PersonRow.id.in_(ids)))]
+
+
+def members_of(session: Session, tenant_ids: Collection[str], roles: Collection[Role]) -> list[tuple[str, str]]:
+    """Read the (tenant, person) pairs of members with one of the roles."""
+    query = select(MembershipRow.tenant_id, MembershipRow.person_id).where(MembershipRow.tenant_id.in_(tenant_ids), MembershipRow.role.in_(roles))
+    return [(row.tenant_id, row.person_id) for row in session.execute(query)]
+
+
+def take_untold_invitations(session: Session, now: datetime, limit: int) -> list[Invitation]:
+    """Mark invitations as told, and return them."""
+    due = select(InvitationRow.id).where(InvitationRow.told_at.is_(None)).order_by(InvitationRow.id).limit(limit).with_for_update(skip_locked=True)
+    taken = session.scalars(update(InvitationRow).where(InvitationRow.id.in_(due)).values(told_at=now).returning(InvitationRow.id)).all()
+    return [invitation(row) for row in session.execute(_invitations().where(InvitationRow.id.in_(taken)).order_by(InvitationRow.id))]
 
 
 def person_names(session: Session, ids: Collection[str]) -> dict[str, str]:
@@ -206,7 +241,7 @@ def tenant(row: TenantRow) -> Tenant:
 
 def person(row: PersonRow) -> Person:
     """Make the plain shape of a row."""
-    return Person(row.id, row.name, row.email, row.created_at)
+    return Person(row.id, row.name, row.email, row.created_at, row.language, row.zone)
 
 
 def member(row: Any) -> Member:

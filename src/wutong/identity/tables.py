@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,6 +35,7 @@ class PersonRow(Base):
     __tablename__ = "identity_person"
     __table_args__ = (
         CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint("language IN ('zh', 'en')", name="language"),
         Index("uq_identity_person_email", "email", unique=True),
     )
 
@@ -42,6 +43,8 @@ class PersonRow(Base):
     email: Mapped[str]
     name: Mapped[str]
     password_hash: Mapped[str | None]
+    language: Mapped[str]
+    zone: Mapped[str]
     created_at: Mapped[datetime]
 
 
@@ -79,6 +82,7 @@ class InvitationRow(Base):
     __table_args__ = (
         Index("uq_identity_invitation_secret_hash", "secret_hash", unique=True),
         Index("ix_identity_invitation_tenant_id", "tenant_id", "id"),
+        Index("ix_identity_invitation_untold", "id", postgresql_where=text("told_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -91,6 +95,7 @@ class InvitationRow(Base):
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
 
 
 class SessionRow(Base):
@@ -108,6 +113,7 @@ class SessionRow(Base):
     tenant_id: Mapped[str | None] = mapped_column(ForeignKey("identity_tenant.id"))
     secret_hash: Mapped[str]
     address: Mapped[str]
+    device: Mapped[str]
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -34,6 +34,18 @@ class SlurmCluster(BaseModel):
     python: str = Field("/usr/bin/python3", description="Python of the nodes, 3.9 or younger.")
 
 
+class OidcProvider(BaseModel):
+    """An OpenID Connect provider that people may sign in with. In the file: one `[[oidc]]` each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$", description="Short name; it stands in addresses and must not change.")
+    label: str = Field(min_length=1, max_length=60, description="What people read on the button.")
+    issuer: str = Field(pattern=r"^https?://", description="The provider's issuer; https, unless it runs on this machine.")
+    client_id: str = Field(min_length=1, description="What the provider calls this centre.")
+    client_secret: SecretStr = Field(description="The secret it gave us.")
+
+
 class Settings(BaseSettings):
     """What can be set. Every field is described here, and the reference is made from it."""
 
@@ -60,6 +72,15 @@ class Settings(BaseSettings):
     find_links: str | None = Field(None, description="Extra folder or page where the environment builder finds wheels.")
     hold_minutes: int = Field(60, ge=1, le=24 * 60, description="How much running time a hold covers at a time; it is extended while the job runs.")
     grace_minutes: int = Field(10, ge=0, le=24 * 60, description="Time a job gets to save a checkpoint when the money has run out.")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://[^/?#\s]+$", description="Address people reach the portal at, such as https://ai.example.cn. Unset: host and port."
+    )
+    mail_url: SecretStr | None = Field(
+        None, description="Mail server (smtps://user:password@host:port or smtp://...). Unset: mails are written to `mail` in the home folder."
+    )
+    mail_from: str = Field("wutong@localhost", pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="Address mails are sent from.")
+    oidc: tuple[OidcProvider, ...] = Field((), description="OpenID Connect providers people may sign in with, as `[[oidc]]` tables.")
+    webhook_loopback: bool = Field(False, description="Let webhooks lead to this machine, and over plain HTTP; for trying them out.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least serious events that are logged.")
     log_json: bool = Field(False, description="Log one JSON object a line instead of readable lines.")
 
@@ -75,6 +96,12 @@ class Settings(BaseSettings):
         """Environment over file over defaults."""
         toml = Path(os.environ.get("WUTONG_CONFIG") or default_home() / "wutong.toml")
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml)
+
+    @property
+    def portal(self) -> str:
+        """Address of the portal, as it begins the links in mails."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def key_file(self) -> Path:

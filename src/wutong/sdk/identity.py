@@ -35,6 +35,7 @@ PermissionName = Literal[
     "centre.finance",
     "centre.subsidy",
     "centre.audit",
+    "centre.help",
 ]
 
 
