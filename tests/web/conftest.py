@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
+from sqlalchemy import event
 from starlette.testclient import TestClient
 from tests.api.callers import PASSWORD, Someone, make_context, settle_people
 from tests.conftest import empty
@@ -66,6 +68,22 @@ class Portal:
         return Browser(http, language)
 
 
+@contextmanager
+def statements(portal: Portal) -> Iterator[list[str]]:
+    """Gather the SQL statements that are run meanwhile."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    engine = portal.context.database.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
 @pytest.fixture(scope="session")
 def password_hash() -> str:
     """One slow hash for all people."""
@@ -77,7 +95,7 @@ def _built() -> Iterator[None]:
     """Pages name built files; which ones exist is the front end's own test."""
     before = assets.manifest
     patch = pytest.MonkeyPatch()
-    patch.setattr(assets, "manifest", lambda: _Named())
+    patch.setattr(assets, "manifest", _Named)
     yield
     patch.undo()
     assert assets.manifest is before

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wutong.doorway.context import Context
 from wutong.doorway.frame import Frame
 from wutong.web import assets, errors
+from wutong.web.live import Live
 from wutong.web.nouns import PAGES
 
 _ALLOWED = {
@@ -42,6 +43,7 @@ def create_portal(context: Context) -> FastAPI:
     """Return the application of the pages."""
     app = FastAPI(title="Wutong", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan)
     app.state.context = context
+    app.state.live = Live(context)
     for pages in PAGES:
         app.router.routes.extend(pages.routes)
     app.mount(assets.URL.rstrip("/"), StaticFiles(directory=assets.FOLDER, check_dir=False))

@@ -213,7 +213,7 @@ class FakeEngine:
         text = bytes(self._logs.get((name, chosen), b"")) if rank == 0 else f"rank {rank}\n".encode() * begun
         data = text[offset : offset + limit]
         ended = run.seen.phase is Phase.ENDED or chosen < run.seen.restart
-        return LogChunk(data, offset, offset + len(data), ended and offset + len(data) >= len(text), chosen, run.spec.ranks)
+        return LogChunk(data, offset, offset + len(data), ended and offset + len(data) >= len(text), chosen, run.spec.ranks, len(text))
 
     def forget(self, name: str) -> Accepted | Absent | Unknown:
         """Drop an ended run."""

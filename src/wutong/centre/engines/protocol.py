@@ -138,7 +138,10 @@ class UsageRecord:
 
 @dataclass(frozen=True, slots=True)
 class LogChunk:
-    """Bytes of a run's log from `offset`; `complete` when the run has ended and nothing follows. `ranks` counts the logs that the start has."""
+    """Bytes of a run's log from `offset`; `complete` when the run has ended and nothing follows. `ranks` counts the logs that the start has.
+
+    `size_bytes` is how long the log was when it was read.
+    """
 
     data: bytes
     offset: int
@@ -146,6 +149,7 @@ class LogChunk:
     complete: bool
     restart: int = 0
     ranks: int = 1
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,4 +87,4 @@ def _read_kept(limits: JobLimits, attempt: Attempt, offset: int, limit: int, res
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         return LogChunk(b"", offset, offset, complete=True, restart=number)
-    return LogChunk(data, offset, offset + len(data), complete=offset + len(data) >= size, restart=number)
+    return LogChunk(data, offset, offset + len(data), complete=offset + len(data) >= size, restart=number, size_bytes=size)

@@ -31,11 +31,13 @@ __all__ = [
     "get_job",
     "is_token_alive",
     "job_events",
+    "last_move",
     "list_all_jobs",
     "list_attempts",
     "list_jobs",
     "list_secrets",
     "log_source",
+    "movers",
     "put_secret",
     "queue_place",
     "read_log",
@@ -119,6 +121,19 @@ _WAITS = {
     "array_limit": "As many jobs of its array are under way as it allows.",
     "retry_later": "Its last attempt ended early; it will be tried again soon.",
 }
+
+
+def last_move(session: Session) -> int:
+    """Return where the history of all jobs ends now, for `movers`."""
+    return store.last_move(session)
+
+
+def movers(session: Session, after: int, *, limit: int = 1000) -> list[tuple[int, str, str]]:
+    """Return (id, job, tenant) of what happened to any job after a line of history, in order.
+
+    For doors that tell pages to look again. A line that was committed late may be missed by a reader that goes on from the last id.
+    """
+    return store.movers(session, after, limit)
 
 
 def cancel_job(session: Session, who: Principal, job_id: str) -> Job:

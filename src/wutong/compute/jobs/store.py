@@ -55,6 +55,21 @@ _WRITE_ATTEMPTS = text(f"""
 DUE_REASONS = (WaitReason.PREPARING.value, WaitReason.RETRY_LATER.value, WaitReason.MONEY.value)
 
 
+_MOVERS = text("""
+    SELECT e.id, e.job_id, j.tenant_id FROM compute_job_event e JOIN compute_job j ON j.id = e.job_id WHERE e.id > :after ORDER BY e.id LIMIT :limit""")
+_LAST_MOVE = text("SELECT coalesce(max(id), 0) FROM compute_job_event")
+
+
+def last_move(session: Session) -> int:
+    """Return the id of the latest line of any job's history."""
+    return int(session.scalars(_LAST_MOVE).one())
+
+
+def movers(session: Session, after: int, limit: int) -> list[tuple[int, str, str]]:
+    """Return (id, job, tenant) of the lines of history after one."""
+    return [(row.id, row.job_id, row.tenant_id) for row in session.execute(_MOVERS, {"after": after, "limit": limit})]
+
+
 def to_job(row: Mapping[Any, Any]) -> Job:
     """Make the plain type of a row."""
     data: dict[str, Any] = dict(row)

@@ -112,7 +112,8 @@ class LocalEngine:
         """Read a piece of a log."""
         head, body = self._ask({"verb": "logs", "name": name, "offset": offset, "limit": limit, "restart": restart, "rank": rank})
         if head.get("answer") == "value":
-            return LogChunk(body, head["offset"], head["next_offset"], head["complete"], head["restart"], head.get("ranks", 1))
+            place = head["offset"], head["next_offset"], head["complete"], head["restart"]
+            return LogChunk(body, *place, head.get("ranks", 1), head.get("size", head["next_offset"]))
         verdict = wire.verdict_from_json(head)
         return verdict if isinstance(verdict, Absent) else _unknown(head)
 

@@ -74,10 +74,11 @@ class Views:
         folder = log_folder(self._runs.home.run(name).logs(chosen), rank)
         try:
             data = read_log(folder, offset, max(0, min(limit, _MOST_LOG)))
-            complete = ended and offset + len(data) >= log_size(folder)
+            size = log_size(folder)
         except OSError as error:
             return Unknown(f"The log could not be read: {error.strerror}.")
-        return {"offset": offset, "next_offset": offset + len(data), "complete": complete, "restart": chosen, "ranks": ranks}, data
+        end = offset + len(data)
+        return {"offset": offset, "next_offset": end, "complete": ended and end >= size, "restart": chosen, "ranks": ranks, "size": size}, data
 
     def _sightings(self, rows: Iterable[Row]) -> Iterable[tuple[Row, Sighting]]:
         for row in rows:

@@ -54,7 +54,7 @@ class Views:
             data, size = (b"", 0) if folder is None else self._runs.spool.read_log(row["tenant"], name, folder, rank, offset, most)
         except OSError as error:
             return Unknown(f"The log could not be read: {error.strerror}.")
-        return LogChunk(data, offset, offset + len(data), over and offset + len(data) >= size, chosen, ranks)
+        return LogChunk(data, offset, offset + len(data), over and offset + len(data) >= size, chosen, ranks, size)
 
     def sighting(self, row: Row) -> Sighting:
         """Return a run as the protocol tells of it."""
