@@ -8,13 +8,12 @@ from fastapi import Header, Query
 from sqlalchemy.orm import Session
 
 from wutong.api.auth import Asking, Caller, Router, Tx, needs
-from wutong.centre.rules import Launch
 from wutong.centre.service import look_at_queue
 from wutong.compute.billing import service as billing
 from wutong.compute.billing.rules import JobMoney
 from wutong.compute.jobs import service
-from wutong.compute.jobs.requests import Checkpoint, DataMount, JobRequest, OnRankFailure, OutputSpec, Priority
 from wutong.compute.jobs.rules import Job, JobFilters, JobState
+from wutong.doorway.jobs import request_of
 from wutong.doorway.paging import Paging
 from wutong.identity.rules import Permission, Principal
 from wutong.kit.errors import Invalid
@@ -102,25 +101,6 @@ def list_events(tx: Tx, who: Reads, page: Paging, job_id: str) -> Listed[wire.Jo
     found = service.job_events(tx, who, job_id, after=int(page.after or 0), limit=page.limit + 1)
     more = str(found[page.limit - 1].id) if len(found) > page.limit else None
     return Listed[wire.JobEvent](items=[wire.JobEvent.model_validate(event) for event in found[: page.limit]], next=more)
-
-
-def request_of(body: wire.JobRequest) -> JobRequest:
-    """Translate the wire's request into the jobs room's."""
-    same = ("name", "code", "environment", "flavour", "nodes", "processes", "rank_restarts", "time_limit_s", "tries", "env", "array", "labels")
-    fields = {name: getattr(body, name) for name in same}
-    return JobRequest(
-        **fields,
-        command=body.command if isinstance(body.command, str) else tuple(body.command),
-        datasets=tuple(DataMount(mount.ref, mount.path) for mount in body.datasets),
-        models=tuple(DataMount(mount.ref, mount.path) for mount in body.models),
-        launch=Launch(body.launch),
-        on_rank_failure=OnRankFailure(body.on_rank_failure),
-        priority=Priority(body.priority),
-        checkpoint=Checkpoint(body.checkpoint.signal, body.checkpoint.grace_s) if body.checkpoint else None,
-        secrets=tuple(body.secrets),
-        after=tuple(body.after),
-        outputs=OutputSpec(body.outputs.model, body.outputs.folder, body.outputs.keep_on_failure),
-    )
 
 
 def told(tx: Session, jobs: Sequence[Job]) -> list[wire.Job]:

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Header, Path, Query
 
 from wutong.api.auth import Router, Tx, needs
-from wutong.api.jobs import request_of
 from wutong.centre import service as centre
 from wutong.compute.billing import bills, estimates
 from wutong.compute.billing import service as billing
@@ -19,6 +18,7 @@ from wutong.compute.jobs import service as jobs
 from wutong.compute.jobs.requests import parse_array
 from wutong.compute.orders import service as orders
 from wutong.compute.orders.rules import Order
+from wutong.doorway.jobs import request_of
 from wutong.doorway.paging import Paging
 from wutong.identity.rules import Permission, Principal, require_tenant
 from wutong.kit import clock

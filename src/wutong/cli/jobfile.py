@@ -1,14 +1,11 @@
 """What a job is to be: a job file, options that go before what it says, and the check of both together."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from wutong.cli.common import checked
 from wutong.cli.show import Stop
+from wutong.sdk import jobfile
 from wutong.sdk.jobs import JobRequest
 
 
@@ -36,20 +33,19 @@ def named(fields: Mapping[str, Any], field: str) -> Mapping[str, Any]:
 def read_file(path: Path) -> dict[str, Any]:
     """Read a job file into plain fields."""
     try:
-        text = path.read_text(encoding="utf-8")
-        fields = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+        return jobfile.read_fields(path.read_text(encoding="utf-8"), toml=path.suffix == ".toml")
     except OSError as error:
         raise Stop(f"{path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Stop(f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}") from None
-    if not isinstance(fields, dict):
-        raise Stop(f"{path} must hold fields such as `name:` and `command:`. `wutong job schema` prints all of them.")
-    return fields
+    except (jobfile.BadJobFile, UnicodeDecodeError) as error:
+        raise Stop(f"{path}: {error} `wutong job schema` prints the fields of a job.") from None
 
 
 def parse(fields: dict[str, Any]) -> JobRequest:
     """Check the fields, and say every one that is wrong."""
-    return checked(JobRequest, fields, hint="`wutong job schema` prints the fields of a job.")
+    try:
+        return jobfile.parse(fields)
+    except jobfile.BadJobFile as wrong:
+        raise Stop(f"{wrong} `wutong job schema` prints the fields of a job.") from None
 
 
 def mounted(text: str) -> dict[str, str]:

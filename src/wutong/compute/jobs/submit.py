@@ -4,7 +4,7 @@ The order of statements matters: the idempotency key first (a repeat waits there
 many submissions of one tenant share).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,7 +24,7 @@ from wutong.hub.rules import NoSuchVersion, RepoKind
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission, Principal, require_tenant
 from wutong.kit import clock, ids
-from wutong.kit.errors import Invalid, NotFound
+from wutong.kit.errors import Invalid, NotFound, Problem
 
 MAX_KEY = 200
 
@@ -67,6 +67,25 @@ def submit_job(session: Session, who: Principal, request: JobRequest, *, limits:
     if job.state is JobState.WAITING and not accepted.unmet:
         moves.wake(session)
     return job
+
+
+def problems_of(session: Session, who: Principal, request: JobRequest) -> list[Problem]:
+    """Return why a request would be refused, as far as one fault does not hide another; money and machines are for the estimate to tell of."""
+    tenant_id = require_tenant(who, Permission.JOB_READ)
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: requests.check(request),
+        lambda: environments.environment_for_job(session, tenant_id, request.environment),
+        lambda: request.secrets and secrets.check_known(session, tenant_id, request.secrets),
+        lambda: _find_inputs(session, who, request),
+        lambda: _check_after(session, tenant_id, request.after),
+    )
+    found = []
+    for look in looks:
+        try:
+            look()
+        except Problem as problem:
+            found.append(problem)
+    return found
 
 
 def _claim(session: Session, tenant_id: str, key: str, job_id: str, request: JobRequest) -> Job | None:
