@@ -15,6 +15,7 @@ from wutong.compute.catalogue import service as catalogue
 from wutong.compute.catalogue.rules import cost_fen
 from wutong.identity.rules import Permission, Principal, require_tenant
 from wutong.kit import clock
+from wutong.kit.errors import Problem
 from wutong.kit.money import format_fen
 from wutong.ledger import service as ledger
 from wutong.ledger.rules import Balance, Purpose
@@ -61,24 +62,24 @@ def estimate(session: Session, who: Principal, wanted: Wanted, *, count: int = 1
         price=price,
         typical_card_seconds=None if typical_ms is None else typical_ms * count // 1000,
         typical_fen=None if typical_ms is None else cost_fen(price.fen_per_card_hour, max(typical_ms * count - free_s * 1000, 0)),
-        problems=_problems(session, who, wanted, tenant_id, hold_fen, purpose),
+        refusals=_refusals(session, who, wanted, tenant_id, hold_fen, purpose),
         notices=() if advice is None else (advice,),
     )
 
 
-def _problems(session: Session, who: Principal, wanted: Wanted, tenant_id: str, hold_fen: int, purpose: Purpose) -> tuple[str, ...]:
-    found = []
+def _refusals(session: Session, who: Principal, wanted: Wanted, tenant_id: str, hold_fen: int, purpose: Purpose) -> tuple[Problem, ...]:
+    found: list[Problem] = []
     try:
         centre.check_possible(session, flavour=wanted.flavour, nodes=wanted.nodes, time_limit_s=wanted.time_limit_s)
     except Impossible as error:
-        found.append(error.sentence())
+        found.append(error)
     over = refusal(budgets.budgets_over(session, tenant_id=tenant_id, person_id=who.person_id, at=clock.now()), hold_fen)
     if over is not None:
-        found.append(over.sentence())
+        found.append(over)
     free = ledger.available(session, tenant_id, "fen", purpose)
     if free < hold_fen:
         needs = {"needed": format_fen(hold_fen), "available": format_fen(free), "missing": format_fen(hold_fen - free)}
-        found.append(CannotAfford(**needs).sentence())
+        found.append(CannotAfford(**needs))
     return tuple(found)
 
 

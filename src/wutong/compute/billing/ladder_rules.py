@@ -49,17 +49,28 @@ class Notice:
     at: datetime
 
     @property
+    def message(self) -> str:
+        """Return the sentence before its parameters are filled in, for doors that translate it."""
+        return _SAID_TO_ONE if self.kind is NoticeKind.BUDGET and self.person_id else _SAID[self.kind]
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Return what the sentence is filled in with."""
+        return {"level": str(self.level), "period": self.period, "left": format_fen(self.left_fen), "job": self.job_id or ""}
+
+    @property
     def sentence(self) -> str:
         """Say it in one sentence a person can act on."""
-        left = format_fen(self.left_fen)
-        whose = "your budget" if self.person_id else "your organisation's budget"
-        said = {
-            NoticeKind.BALANCE: f"{self.level} % of your organisation's balance is used; {left} is left. Top up to keep jobs running.",
-            NoticeKind.BUDGET: f"{self.level} % of {whose} for {self.period} is spent; {left} is left. Raise it to keep jobs running.",
-            NoticeKind.GRACE: f"There is no money left to go on with job {self.job_id}. It was told to save a checkpoint and will be stopped soon.",
-            NoticeKind.STOPPED: f"Job {self.job_id} was stopped because there was no money left to go on with it.",
-        }
-        return said[self.kind]
+        return self.message.format(**self.params)
+
+
+_SAID = {
+    NoticeKind.BALANCE: "{level} % of your organisation's balance is used; {left} is left. Top up to keep jobs running.",
+    NoticeKind.BUDGET: "{level} % of your organisation's budget for {period} is spent; {left} is left. Raise it to keep jobs running.",
+    NoticeKind.GRACE: "There is no money left to go on with job {job}. It was told to save a checkpoint and will be stopped soon.",
+    NoticeKind.STOPPED: "Job {job} was stopped because there was no money left to go on with it.",
+}
+_SAID_TO_ONE = "{level} % of your budget for {period} is spent; {left} is left. Raise it to keep jobs running."
 
 
 @dataclass(frozen=True, slots=True)

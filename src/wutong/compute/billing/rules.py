@@ -200,7 +200,7 @@ class Sources:
 class Estimate:
     """What a job would cost at most, and typically from the tenant's own past.
 
-    `problems` are sentences that say why it would be refused, `notices` what it should know before.
+    `refusals` say why it would be refused, `notices` are sentences that say what it should know before.
     """
 
     card_seconds: int
@@ -211,8 +211,13 @@ class Estimate:
     price: Price
     typical_card_seconds: int | None
     typical_fen: int | None
-    problems: tuple[str, ...]
+    refusals: tuple[Problem, ...]
     notices: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return the refusals as sentences."""
+        return tuple(each.sentence() for each in self.refusals)
 
 
 def money_hold_key(job_id: str) -> str:
