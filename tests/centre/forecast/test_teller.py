@@ -15,7 +15,7 @@ from wutong.centre.maintenance.rules import Window
 from wutong.centre.reconciler import Reconciler
 from wutong.kit.database import Database
 
-AT_ONCE = Pace(least_s=0.0, rest=0, save_s=0.0)
+AT_ONCE = Pace(least_s=0.0, rest=0, save_s=0.0, part_s=3600.0)
 RUN_S = 600
 
 

@@ -33,15 +33,15 @@ class Courses:
     def __init__(self, mirror: Mirror, history: RunHistory, *, patience: float, limits: bool) -> None:
         """`patience`: the part of a predicted wait that may be wrong for want of working a course out again. `limits`: run the limits' course too."""
         self._mirror, self._history, self._patience = mirror, history, patience
-        self._count = COUNT + limits
+        self.count = COUNT + limits
         self._drawn = 0
         self.forget()
 
     def forget(self) -> None:
         """Nothing waits, or everything changed: work out anew when asked."""
-        self._courses: list[Course | None] = [None] * self._count
-        self._built_s = [0.0] * self._count
-        self._wrong = [0.0] * self._count
+        self._courses: list[Course | None] = [None] * self.count
+        self._built_s = [0.0] * self.count
+        self._wrong = [0.0] * self.count
         """Card seconds by which the world has left the course."""
 
     def draw(self, known: Known, ran_s: float = 0.0) -> None:
@@ -54,11 +54,15 @@ class Courses:
 
     def starts(self, now_s: float, known: Known) -> list[float]:
         """Return when the last job of the queue starts, in each course."""
-        return [self._start(at, now_s, entry) for at, entry in enumerate(known.entries[: self._count])]
+        return [self._start(at, now_s, entry) for at, entry in enumerate(known.entries[: self.count])]
 
     def all_starts(self, now_s: float) -> list[dict[str, float]]:
         """Work every course out to its end."""
-        return [self._redo(at, now_s).finish() for at in range(self._count)]
+        return [self.finished(at, now_s) for at in range(self.count)]
+
+    def finished(self, at: int, now_s: float) -> dict[str, float]:
+        """Work one course out to its end."""
+        return self._redo(at, now_s).finish()
 
     def room_after(self, now_s: float, cards: int, limit_s: float) -> list[float]:
         """Return when one more job would start in each course, right after `all_starts`."""
@@ -77,7 +81,7 @@ class Courses:
         if start is None:
             self.forget()
             return
-        for at in range(self._count):
+        for at in range(self.count):
             self._went_wrong(at, known.ask.cards * abs(start + known.draws[at] - now_s))
 
     def _went_wrong(self, at: int, card_s: float) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from wutong.centre.engines.protocol import Absent, Phase, Sighting, Unknown
-from wutong.centre.forecast.forecaster import Forecaster
+from wutong.centre.forecast.forecaster import Forecaster, Parts
 from wutong.centre.forecast.rules import Ask, Prediction, Running
 from wutong.centre.forecast.told import ENOUGH, LIMITS_S, Cell, Forecast, Outlook, Seen, card_sizes, cell_of, clear_of, forecast, is_news
 from wutong.centre.maintenance.rules import Window
@@ -85,13 +85,15 @@ class Desk:
             waits = isinstance(answer, Sighting) and answer.phase is Phase.QUEUED
             self._places[name] = answer.position if waits and isinstance(answer, Sighting) else None
 
-    def look(self, now: datetime, *, cards: int, sizes: Iterable[int], windows: Sequence[Window]) -> tuple[list[Forecast], list[str]]:
-        """Foretell all that waits, and work out the outlook; return what is news, and of whom nothing is told any more."""
+    def look(self, now: datetime, *, cards: int, sizes: Iterable[int], windows: Sequence[Window]) -> Parts[tuple[list[Forecast], list[str]]]:
+        """Foretell all that waits, in parts, and work out the outlook; the end is what is news, and of whom nothing is told any more."""
         now_s, forecaster = now.timestamp(), self.forecaster
         forecaster.resize(cards)
-        predictions = forecaster.predict(now_s, self._running(), self._waiting())
-        told = self._tell(now, predictions, windows) if forecaster.learnt >= ENOUGH else {}
+        predictions = yield from forecaster.looking(now_s, self._running(), self._waiting())
+        yield
         self.outlook = Outlook(self.pool, now, tuple(self._cells(now_s, card_sizes(sizes, cards))))
+        told = self._tell(now, predictions, windows) if forecaster.learnt >= ENOUGH else {}
+        yield
         news = [each for name, each in told.items() if is_news(each, self.told.get(name))]
         gone = [name for name in self.told if name not in told]
         self.told = {name: self.told.get(name, each) for name, each in told.items()} | {each.run_name: each for each in news}

@@ -2,10 +2,10 @@
 nine in ten keep. It keeps score of what it said, and schedules nothing. One forecaster a pool; it is not thread-safe.
 """
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from heapq import heappop, heappush
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 from wutong.centre.forecast.accuracy import Accuracy, Scoreboard
 from wutong.centre.forecast.calibration import Calibration, spread_of
@@ -16,8 +16,24 @@ from wutong.centre.forecast.rules import WAITS_S, Ask, Prediction, Running
 
 PATIENCE = 0.03
 """The part of a foretold wait that may be wrong for want of working it out anew: dearer below, worse above."""
+_PART = 5_000
+"""Jobs that are told of at once while looking in parts."""
 MOST_TOLD = 20_000
 """Forecasts of waiting jobs that a saved state carries along."""
+
+R = TypeVar("R")
+Parts = Generator[None, None, R]
+"""Work in parts, with what comes of it in the end."""
+
+
+def finish(parts: Parts[R]) -> R:
+    """Do what is left of work in parts, and return what came of it."""
+    while True:
+        try:
+            next(parts)
+        except StopIteration as end:
+            found: R = end.value
+            return found
 
 
 class Forecaster:
@@ -102,11 +118,20 @@ class Forecaster:
 
     def predict(self, now_s: float, running: Iterable[Running], queued: Iterable[Ask]) -> dict[str, Prediction]:
         """Look at the whole cluster, and say when each waiting job will start. What is not in the lists is gone."""
+        return finish(self.looking(now_s, running, queued))
+
+    def looking(self, now_s: float, running: Iterable[Running], queued: Iterable[Ask]) -> Parts[dict[str, Prediction]]:
+        """Do the same in parts, none of them long however many wait. Nothing else may be asked or told in between."""
         self._take(now_s, running, queued)
         self._count_missed(now_s)
-        courses = self._courses.all_starts(now_s)
-        predictions = {}
-        for name, known in self._mirror.queued.items():
+        courses = []
+        for at in range(self._courses.count):
+            yield
+            courses.append(self._courses.finished(at, now_s))
+        predictions: dict[str, Prediction] = {}
+        for number, (name, known) in enumerate(self._mirror.queued.items()):
+            if number % _PART == 0:
+                yield
             told = self._tell(now_s, [course.get(name, inf) for course in courses])
             if known.told is None:
                 self._remember(known, self._told.get(name, told))

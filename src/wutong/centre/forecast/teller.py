@@ -14,7 +14,7 @@ from wutong.centre.catalogue import service as catalogue
 from wutong.centre.catalogue.rules import Node, NodeState, Pool
 from wutong.centre.forecast import store
 from wutong.centre.forecast.desk import Desk
-from wutong.centre.forecast.forecaster import Forecaster
+from wutong.centre.forecast.forecaster import Forecaster, Parts
 from wutong.centre.forecast.told import STALE
 from wutong.centre.maintenance import service as maintenance
 from wutong.centre.maintenance.rules import Window
@@ -37,6 +37,8 @@ class Pace:
     least_s: float = 3.0
     rest: int = 20
     most_s: float = 60.0
+    part_s: float = 0.1
+    """A step ends with the first part of a look after so long."""
     save_s: float = 300.0
     again_s: float = 600.0
     """When all runs are read again, should the journal have left any out."""
@@ -63,11 +65,14 @@ class Teller:
         self._database, self._engines, self._pace = database, engines, pace or Pace()
         self._desks: dict[str, Desk] = {}
         self._seq = 0
+        self._looking: Parts[None] | None = None
         self._saved_at: datetime | None = None
         self._read_at: datetime | None = None
 
     def step(self) -> bool:
-        """Take in what the journal says, and look at one pool that is due; True when there is more to do at once."""
+        """Take in what the journal says, and look at one pool that is due, a part of it at a time; True when there is more to do at once."""
+        if self._looking is not None:
+            return self._go_on(self._looking)
         now = clock.now()
         with self._database.session() as session:
             ground = _ground(session)
@@ -75,13 +80,27 @@ class Teller:
             more = self._follow(session)
             if not more and self._is_over(self._read_at, self._pace.again_s, now):
                 self._read_all(session, now)
+        if self._is_over(self._saved_at, self._pace.save_s, now):
+            self._save(now)
         pace = self._pace
         due = [desk for desk in self._desks.values() if desk.is_due(now, least_s=pace.least_s, rest=pace.rest, most_s=pace.most_s)]
-        if due and not more:
-            self._look(due[0], ground, now)
-        if self._is_over(self._saved_at, pace.save_s, now):
-            self._save(now)
-        return more or len(due) > 1
+        if more or not due:
+            return more
+        self._looking = self._look(due[0], ground, now)
+        return self._go_on(self._looking)
+
+    def _go_on(self, looking: Parts[None]) -> bool:
+        """Do parts of a look until they have taken as long as a step may."""
+        begun = thread_time()
+        try:
+            while thread_time() - begun < self._pace.part_s:
+                next(looking)
+        except StopIteration:
+            self._looking = None
+        except BaseException:
+            self._looking = None
+            raise
+        return True
 
     def _open_desks(self, session: Session, pools: Iterable[str]) -> None:
         new = [pool for pool in pools if pool not in self._desks]
@@ -129,16 +148,14 @@ class Teller:
             desk.runs = {name: run for name, run in there.items() if run.pool == desk.pool}
             desk.changed = True
 
-    def _look(self, desk: Desk, ground: _Ground, now: datetime) -> None:
+    def _look(self, desk: Desk, ground: _Ground, now: datetime) -> Parts[None]:
         """Ask the engine where runs stand with no transaction open, foretell, and write what is news."""
-        names, pool = desk.to_ask(), ground.pools[desk.pool]
-        engine = self._engines.find(pool.engine)
+        names, engine = desk.to_ask(), self._engines.find(ground.pools[desk.pool].engine)
+        begun, before = thread_time(), desk.outlook
         if names and engine is not None:
             desk.take_places(ask(engine.observe, names))
-        begun = thread_time()
         windows = [window for window in ground.windows if window.pool == desk.pool]
-        before = desk.outlook
-        news, gone = desk.look(now, cards=ground.cards(desk.pool), sizes=ground.sizes.get(desk.pool, set()), windows=windows)
+        news, gone = yield from desk.look(now, cards=ground.cards(desk.pool), sizes=ground.sizes.get(desk.pool, set()), windows=windows)
         with self._database.session() as session:
             store.tell(session, news)
             if gone:
