@@ -14,17 +14,30 @@ from wutong.kit.money import MAX_FEN
 from wutong.kit.paging import Page, PageRequest, cut
 from wutong.ledger import service as ledger
 
+NOTHING = {
+    PaymentKind.TOP_UP: "A top-up must be more than nothing. Money going back is recorded as a refund.",
+    PaymentKind.REFUND: "A refund must be more than nothing. Money coming in is recorded as a top-up.",
+}
+
 
 def record_top_up(session: Session, who: Principal, *, tenant_id: str, amount_fen: int, reference: str, memo: str = "") -> Payment:
     """Record money that reached the bank for a tenant. The same reference counts once: repeated, it gives the first payment."""
-    reason = "A top-up must be more than nothing. Money going back is recorded as a refund."
-    return _record(session, who, PaymentKind.TOP_UP, tenant_id, amount_fen, reference, memo, reason)
+    return _record(session, who, PaymentKind.TOP_UP, tenant_id, amount_fen, reference, memo)
 
 
 def record_refund(session: Session, who: Principal, *, tenant_id: str, amount_fen: int, reference: str, memo: str = "") -> Payment:
     """Record free cash paid back to a tenant's bank account; raises `InsufficientFunds` for more than is free."""
-    reason = "A refund must be more than nothing. Money coming in is recorded as a top-up."
-    return _record(session, who, PaymentKind.REFUND, tenant_id, amount_fen, reference, memo, reason)
+    return _record(session, who, PaymentKind.REFUND, tenant_id, amount_fen, reference, memo)
+
+
+def check_payment(kind: PaymentKind, amount_fen: int, reference: str) -> str:
+    """Return the bank reference without blanks around it; raises `Invalid` for what cannot be recorded."""
+    if not 0 < amount_fen <= MAX_FEN:
+        raise Invalid(field="amount_fen", reason=NOTHING[kind] if amount_fen <= 0 else f"Record at most {MAX_FEN} fen at a time.")
+    reference = reference.strip()
+    if not 1 <= len(reference) <= 100:
+        raise Invalid(field="reference", reason="Give the bank's reference of the transfer, 1 to 100 characters.")
+    return reference
 
 
 def list_payments(session: Session, who: Principal, page: PageRequest | None = None, *, tenant_id: str | None = None) -> Page[Payment]:
@@ -37,14 +50,10 @@ def list_payments(session: Session, who: Principal, page: PageRequest | None = N
     return cut(store.list_payments(session, tenant_id, page.after, page.limit + 1), page)
 
 
-def _record(session: Session, who: Principal, kind: PaymentKind, tenant_id: str, amount_fen: int, reference: str, memo: str, nothing: str) -> Payment:
+def _record(session: Session, who: Principal, kind: PaymentKind, tenant_id: str, amount_fen: int, reference: str, memo: str) -> Payment:
     require(who, Permission.CENTRE_FINANCE)
     identity.get_tenant(session, tenant_id)
-    if not 0 < amount_fen <= MAX_FEN:
-        raise Invalid(field="amount_fen", reason=nothing if amount_fen <= 0 else f"Record at most {MAX_FEN} fen at a time.")
-    reference = reference.strip()
-    if not 1 <= len(reference) <= 100:
-        raise Invalid(field="reference", reason="Give the bank's reference of the transfer, 1 to 100 characters.")
+    reference = check_payment(kind, amount_fen, reference)
     payment = Payment(new_id("pay"), tenant_id, kind, amount_fen, reference, memo[:200], who.person_id, clock.now())
     if not store.add_payment(session, payment):
         first = store.get_payment(session, reference)

@@ -9,6 +9,14 @@ from wutong.compute.billing.rules import package_unit
 from wutong.compute.catalogue import service as catalogue
 from wutong.compute.orders import moves, rules, store
 from wutong.compute.orders.payments import list_payments, record_refund, record_top_up
+from wutong.compute.orders.proposals import (
+    approve_payment,
+    count_open_proposals,
+    list_proposals,
+    propose_payment,
+    reject_payment,
+    withdraw_payment,
+)
 from wutong.compute.orders.rules import (
     NoRoom,
     NotReservable,
@@ -28,17 +36,23 @@ from wutong.ledger import service as ledger
 from wutong.ledger.rules import CENTRE, AccountKey, AccountKind, Terms
 
 __all__ = [
+    "approve_payment",
     "buy_package",
     "cancel_order",
+    "count_open_proposals",
     "free_cards",
     "get_order",
     "list_orders",
     "list_payments",
+    "list_proposals",
     "list_reservation_terms",
+    "propose_payment",
     "record_refund",
     "record_top_up",
+    "reject_payment",
     "reserve",
     "set_reservation_terms",
+    "withdraw_payment",
 ]
 
 

@@ -84,3 +84,34 @@ class PaymentRow(Base):
     memo: Mapped[str]
     recorded_by: Mapped[str]
     at: Mapped[datetime]
+
+
+class PaymentProposalRow(Base):
+    """A payment somebody entered and what became of it. Nobody approves their own, unless one person sufficed for the amount when it was entered."""
+
+    __tablename__ = "compute_payment_proposal"
+    __table_args__ = (
+        CheckConstraint("amount_fen > 0 AND alone_fen >= 0", name="amounts"),
+        CheckConstraint("state IN ('proposed', 'approved', 'rejected', 'withdrawn')", name="state"),
+        CheckConstraint("(state = 'proposed') = (decided_at IS NULL) AND (decided_at IS NULL) = (decided_by IS NULL)", name="decided"),
+        CheckConstraint("state <> 'approved' OR decided_by <> proposed_by OR amount_fen <= alone_fen", name="four_eyes"),
+        CheckConstraint("(state = 'approved') = (payment_id IS NOT NULL)", name="paid"),
+        Index("uq_compute_payment_proposal_reference", "reference", unique=True, postgresql_where=text("state IN ('proposed', 'approved')")),
+        Index("ix_compute_payment_proposal_open", "id", postgresql_where=text("state = 'proposed'")),
+        Index("ix_compute_payment_proposal_list", "tenant_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]
+    kind: Mapped[str]
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    reference: Mapped[str]
+    memo: Mapped[str]
+    alone_fen: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str]
+    proposed_by: Mapped[str]
+    proposed_at: Mapped[datetime]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    note: Mapped[str]
+    payment_id: Mapped[str | None] = mapped_column(ForeignKey("compute_payment.id"))
