@@ -39,6 +39,21 @@ class Trap(Transport):
         return running
 
 
+class Meddler(Transport):
+    """Cancels the first job of the first release just before it goes out, and keeps the releases."""
+
+    def __init__(self, conf):
+        super().__init__(conf, limit_s=10)
+        self.releases = []
+
+    def _start(self, argv, limit_s):
+        if list(argv[:2]) == ["scontrol", "release"]:
+            self.releases.append(argv[2].split(","))
+            if len(self.releases) == 1:
+                self._end(super()._start(["scancel", self.releases[0][0]], limit_s))
+        return super()._start(argv, limit_s)
+
+
 @pytest.fixture(scope="module")
 def small_lab():
     with Lab.start(nodes=2, accelerators={"ascend910b": 2}, accounting=False) as lab:
@@ -246,6 +261,18 @@ def test_a_job_whose_release_was_forgotten_is_released_again(cluster, small_lab)
         small_lab.run("scontrol", "update", f"nodename={nodes}", "state=resume")
     assert cluster.ended(name).reason is EndReason.COMPLETED
     assert starts_of(small_lab, name) == [job]
+
+
+def test_one_job_that_cannot_be_released_holds_up_no_other_and_is_not_tried_without_end(make, small_lab):
+    transport = Meddler(small_lab.slurm_conf)
+    cluster = make(transport=transport)
+    cluster.until(lambda: not isinstance(cluster.engine.capabilities(), Unknown))
+    specs = [cluster.spec("printf x") for _number in range(4)]
+    assert cluster.engine.submit_many(specs) == [Accepted()] * 4
+    ends = [cluster.ended(spec.name).reason for spec in specs]
+    assert sorted(ends) == [EndReason.CANCELLED] + [EndReason.COMPLETED] * 3
+    tries = [job for jobs in transport.releases for job in jobs]
+    assert sorted(tries) == sorted(set(tries))
 
 
 def test_a_tenant_that_the_cluster_does_not_know_yet_is_waited_for(lab_accounting):

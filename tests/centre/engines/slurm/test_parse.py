@@ -135,6 +135,12 @@ def test_reads_the_id_of_a_submission(said, job):
     assert parse.submitted_id(said) == job
 
 
+def test_reads_which_jobs_of_a_list_were_not_released():
+    said = "Job has already finished for job 629\nUnexpected message received for job 483\nslurm_suspend error: No error\n"  # Slurm 22.05
+    assert parse.not_released(said) == {"629", "483"}
+    assert parse.not_released("slurm_suspend error: Unable to contact slurm controller (connect failure)\n") == set()
+
+
 @pytest.mark.parametrize(
     ("error", "final"),
     [

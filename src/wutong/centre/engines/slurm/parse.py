@@ -113,6 +113,11 @@ def refusal(error: str) -> str | None:
     return next((sentence for said, sentence in _REFUSALS.items() if said in error), None)
 
 
+def not_released(error: str) -> set[str]:
+    """Read which jobs of a list `scontrol release` could not release; it goes on with the next after each."""
+    return set(re.findall(r" for job (\d+)$", error, re.MULTILINE))
+
+
 def is_new_tenant(error: str) -> bool:
     """Tell whether Slurm does not know the submission's account, class or user, as for a moment after a tenant came."""
     return any(said in error for said in _UNKNOWN_TENANT)

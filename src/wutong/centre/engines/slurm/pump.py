@@ -52,9 +52,7 @@ class Pump:
 
     def has_work(self) -> bool:
         """Tell whether something is to be done now, apart from what waits for a look."""
-        now = self._runs.now_ms()
-        new = self._runs.lives.at("new")
-        return bool(self._runs.lives.at("held")) or any(self._not_before.get(live.name, 0) <= now for live in new)
+        return any(map(self._is_releasable, self._runs.lives.at("held"))) or any(map(self._is_ready, self._runs.lives.at("new")))
 
     def step(self) -> Unknown | None:
         """Do one round; Unknown as soon as the cluster does not answer."""
@@ -65,7 +63,8 @@ class Pump:
     def send(self) -> Unknown | None:
         """Submit a batch of held jobs and write their ids down; meanwhile, release the jobs that were written down before."""
         with self._guard():
-            held = [live for live in self._runs.lives.at("held") if live.job is not None and live.cancel_ms is None][:_IDS]
+            self._not_before = {name: until for name, until in self._not_before.items() if self._runs.lives.find(name) is not None}
+            held = list(itertools.islice(filter(self._is_releasable, self._runs.lives.at("held")), _IDS))
             ready = [(live, line) for live in self._next() if (line := self._prepare(live)) is not None]
             for live, _line in ready:
                 self._runs.set_stage(live, "sent", sent_ms=self._runs.now_ms())
@@ -76,15 +75,26 @@ class Pump:
             for (live, _line), said in zip(ready, answers[len(releases) :], strict=True):
                 if isinstance(said, Said) and self._runs.lives.find(live.name) is live:
                     self._sent(live, said)
-            if releases and isinstance(answers[0], Said) and answers[0].code == 0:
-                self._released(held)
+            if releases and isinstance(answers[0], Said):
+                self._released(held, answers[0])
         return next((said for said in answers if isinstance(said, Unknown)), None)
 
-    def _released(self, held: Iterable[Live]) -> None:
-        # Where one of many could not be released the next look shows which of them still are held.
+    def _released(self, held: Iterable[Live], said: Said) -> None:
+        """Write down what was released. What was not waits a while: by then a look has shown what became of it, or it is tried again."""
+        failed = parse.not_released(said.error) if said.code else set()
         for live in held:
-            if live.stage == "held":
+            if live.stage == "held" and (live.job in failed or (said.code and not failed)):
+                self._not_before[live.name] = self._runs.now_ms() + _RETRY_MS
+            elif live.stage == "held":
+                self._not_before.pop(live.name, None)
                 self._runs.released(live)
+
+    def _is_ready(self, live: Live) -> bool:
+        """Tell whether it is time to try something again."""
+        return not self._not_before or self._not_before.get(live.name, 0) <= self._runs.now_ms()
+
+    def _is_releasable(self, live: Live) -> bool:
+        return live.job is not None and live.cancel_ms is None and self._is_ready(live)
 
     def give_up_waiting(self, looked_ms: int, patience_ms: int) -> None:
         """Send once more what was sent without a clear answer and was not there in a look that began long enough after it."""
@@ -93,11 +103,10 @@ class Pump:
                 self._runs.set_stage(live, "new")
 
     def _next(self) -> Iterable[Live]:
-        now = self._runs.now_ms()
-        for live in list(self._runs.lives.at("new")):
+        for live in self._runs.lives.at("new"):
             if live.cancel_ms is not None:
                 self._runs.end_unsent(live, cancelled_early())
-        ready = (live for live in self._runs.lives.at("new") if self._not_before.get(live.name, 0) <= now and not self._adopt(live))
+        ready = (live for live in self._runs.lives.at("new") if self._is_ready(live) and not self._adopt(live))
         return list(itertools.islice(ready, _BATCH))
 
     def _adopt(self, live: Live) -> bool:
