@@ -63,12 +63,17 @@ class Command:
 
 def refusal(mounts: Sequence[Mount]) -> str | None:
     """Say why mounts cannot be made, or nothing."""
-    for mount in mounts:
-        target = PurePosixPath(mount.target)
-        if not target.is_absolute() or ".." in target.parts or str(target) == "/":
-            return f"{mount.target!r} cannot be a mount's place: give an absolute path without '..', such as /data/name."
-        if any(target.is_relative_to(taken) or PurePosixPath(taken).is_relative_to(target) for taken in _TAKEN):
-            return f"{mount.target} is used by the system; mount elsewhere, such as under /data."
+    return next((why for mount in mounts if (why := _refuse_place(mount.target)) is not None), None)
+
+
+@functools.lru_cache(maxsize=4096)
+def _refuse_place(place: str) -> str | None:
+    """Say why nothing can be mounted there. The same few places come with every run, and paths are slow to compare."""
+    target = PurePosixPath(place)
+    if not target.is_absolute() or ".." in target.parts or str(target) == "/":
+        return f"{place!r} cannot be a mount's place: give an absolute path without '..', such as /data/name."
+    if any(target.is_relative_to(taken) or PurePosixPath(taken).is_relative_to(target) for taken in _TAKEN):
+        return f"{place} is used by the system; mount elsewhere, such as under /data."
     return None
 
 
