@@ -4,11 +4,13 @@ from wutong.hub.archives.rules import ArchiveLimits, BadArchive
 from wutong.hub.blobs.rules import CHUNK, Blob, BlobLost, BlobStore, File, MissingBlobs, StoreFull, WrongDigest
 from wutong.hub.paths import BadPath, PathClash, clean_path
 from wutong.hub.repos.rules import (
+    Entry,
     NameTaken,
     NoSuchVersion,
     Ref,
     Repo,
     RepoKind,
+    Standing,
     Version,
     Visibility,
     check_files,
@@ -17,6 +19,7 @@ from wutong.hub.repos.rules import (
     manifest_digest,
     parse_ref,
 )
+from wutong.hub.splits.rules import Group, GroupBy, GroupsClash, Part, Split, SplitSpec, TooFewGroups
 from wutong.hub.storage.rules import QuotaExceeded, Storage, StorageUsage
 from wutong.hub.trees.rules import FolderLimits, FolderTooLarge, Skipped
 from wutong.hub.uploads.rules import (
@@ -43,14 +46,19 @@ __all__ = [
     "BlobLost",
     "BlobStore",
     "ChecksumMismatch",
+    "Entry",
     "File",
     "FolderLimits",
     "FolderTooLarge",
+    "Group",
+    "GroupBy",
+    "GroupsClash",
     "Incomplete",
     "MissingBlobs",
     "NameTaken",
     "NoSuchVersion",
     "OffsetMismatch",
+    "Part",
     "PathClash",
     "QuotaExceeded",
     "Ref",
@@ -58,9 +66,13 @@ __all__ = [
     "RepoKind",
     "Sealed",
     "Skipped",
+    "Split",
+    "SplitSpec",
+    "Standing",
     "Storage",
     "StorageUsage",
     "StoreFull",
+    "TooFewGroups",
     "TooLarge",
     "TooLong",
     "TooManyUploads",

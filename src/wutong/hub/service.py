@@ -3,6 +3,7 @@
 from wutong.hub.archives.pack import stream_tar
 from wutong.hub.blobs.local import LocalBlobs
 from wutong.hub.blobs.service import missing_blobs, open_blobs, record_blobs
+from wutong.hub.repos.browse import get_numbered, list_folder, newest_of
 from wutong.hub.repos.service import (
     change_repo,
     commit_version,
@@ -23,6 +24,7 @@ from wutong.hub.repos.service import (
     set_visibility,
     unpin,
 )
+from wutong.hub.splits.service import make_split, plan_split
 from wutong.hub.storage.service import set_quota, storage, storage_usage_after
 from wutong.hub.trees.ingest import ingest_folder
 from wutong.hub.trees.materialise import materialise, remove_tree
@@ -55,19 +57,24 @@ __all__ = [
     "find_repo",
     "finish_upload",
     "get_file",
+    "get_numbered",
     "get_repo",
     "get_upload",
     "get_version",
     "ingest_folder",
     "list_files",
+    "list_folder",
     "list_repos",
     "list_uploads",
     "list_versions",
+    "make_split",
     "materialise",
     "missing_blobs",
+    "newest_of",
     "open_blobs",
     "open_upload",
     "pin",
+    "plan_split",
     "record_blobs",
     "remove_tree",
     "resolve",

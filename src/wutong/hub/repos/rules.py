@@ -78,6 +78,34 @@ class Ref:
     tenant_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a repository stands: its newest version, and how many it has."""
+
+    newest: Version
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something in a folder of a version: a file, or a folder (its path ends with `/`, it has no sha256) with how many files it holds, if counted."""
+
+    path: str
+    size_bytes: int | None
+    sha256: str
+    file_count: int | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a folder."""
+        return self.path.endswith("/")
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rstrip("/").rpartition("/")[2]
+
+
 class NoSuchVersion(NotFound):
     """A reference leads nowhere that the caller may see."""
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, bindparam, delete, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, bindparam, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from wutong.hub.blobs.rules import File
-from wutong.hub.repos.rules import Repo, RepoKind, Version, Visibility
+from wutong.hub.repos.rules import Entry, Repo, RepoKind, Standing, Version, Visibility
 from wutong.hub.repos.tables import FileRow, PinRow, RepoRow, VersionRow
 
 _FILES = text(
@@ -18,6 +18,31 @@ _FILES = text(
     SELECT :version_id, path, :tenant_id, sha256, size_bytes FROM unnest(:paths, :digests, :sizes) AS given(path, sha256, size_bytes)
     """
 ).bindparams(bindparam("paths", type_=ARRAY(Text)), bindparam("digests", type_=ARRAY(Text)), bindparam("sizes", type_=ARRAY(BigInteger)))
+
+# One step of an index a line: from a file to what comes after it, from a file within a folder to what comes after the folder ('0' follows '/').
+# No path holds a control character, so chr(1) makes the smallest text after a path.
+_FOLDER = text(
+    """
+    WITH RECURSIVE line AS (
+        (SELECT path, size_bytes, sha256 FROM hub_file WHERE version_id = :version_id AND path >= :start AND path < :stop ORDER BY path LIMIT 1)
+        UNION ALL
+        SELECT f.path, f.size_bytes, f.sha256 FROM line CROSS JOIN LATERAL (
+            SELECT path, size_bytes, sha256 FROM hub_file WHERE version_id = :version_id AND path < :stop AND path >=
+                CASE WHEN strpos(substr(line.path, :skip), '/') = 0 THEN line.path || chr(1)
+                ELSE :folder || split_part(substr(line.path, :skip), '/', 1) || '0' END COLLATE "C"
+            ORDER BY path LIMIT 1
+        ) AS f
+    )
+    SELECT path, size_bytes, sha256 FROM line LIMIT :limit
+    """
+)
+_HELD = text(
+    """
+    SELECT :folder || split_part(substr(path, :skip), '/', 1) || '/' AS folder, count(*) AS files, sum(size_bytes)::bigint AS size_bytes
+    FROM hub_file WHERE version_id = :version_id AND path >= :start AND path < :stop AND strpos(substr(path, :skip), '/') > 0 GROUP BY 1
+    """
+)
+_LAST = chr(0x10FFFF)
 
 
 def readable(tenant_id: str | None) -> Any:
@@ -141,6 +166,31 @@ def list_files(session: Session, version_id: str, *, prefix: str = "", after: st
     if after is not None:
         wanted = wanted.where(FileRow.path > after)
     return [File(row.path, row.size_bytes, row.sha256) for row in session.execute(wanted)]
+
+
+def newest_of(session: Session, repo_ids: Sequence[str]) -> dict[str, Standing]:
+    """Return the newest version of each repository that has one, and how many it has."""
+    many = func.count().over(partition_by=VersionRow.repo_id)
+    wanted = select(VersionRow, many).where(VersionRow.repo_id.in_(repo_ids), VersionRow.deleted_at.is_(None))
+    newest = wanted.ext(distinct_on(VersionRow.repo_id)).order_by(VersionRow.repo_id, VersionRow.number.desc())
+    return {row.repo_id: Standing(plain_version(row), versions) for row, versions in session.execute(newest)}
+
+
+def list_folder(session: Session, version_id: str, *, folder: str, after: str | None, limit: int) -> list[Entry]:
+    """Return what lies in a folder, in order of path, after an entry."""
+    start = folder if after is None else f"{after[:-1]}0" if after.endswith("/") else f"{after}\x01"
+    given = {"version_id": version_id, "folder": folder, "skip": len(folder) + 1, "start": max(start, folder), "stop": folder + _LAST, "limit": limit}
+    entries = []
+    for row in session.execute(_FOLDER, given):
+        inside, slash, _ = row.path[len(folder) :].partition("/")
+        entries.append(Entry(f"{folder}{inside}/", None, "") if slash else Entry(row.path, row.size_bytes, row.sha256))
+    return entries
+
+
+def count_folders(session: Session, version_id: str, *, folder: str, first: str, last: str) -> dict[str, tuple[int, int]]:
+    """Return (files, bytes) of the folders in a folder from the first to the last of some."""
+    given = {"version_id": version_id, "folder": folder, "skip": len(folder) + 1, "start": first, "stop": f"{last[:-1]}0"}
+    return {row.folder: (row.files, row.size_bytes) for row in session.execute(_HELD, given)}
 
 
 def find_file(session: Session, version_id: str, path: str) -> File | None:
