@@ -38,5 +38,5 @@ def manifest() -> dict[str, str]:
 @functools.cache
 def script_words() -> dict[str, str]:
     """Return the sentences of scripts by their keys, in English."""
-    path = FOLDER / "words.json"
+    path = FOLDER / manifest()["words.json"]
     return {str(key): str(text) for key, text in json.loads(path.read_text()).items()} if path.exists() else {}

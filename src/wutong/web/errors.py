@@ -63,7 +63,7 @@ def answer(request: Request, problem: Problem, request_id: str = "") -> Response
     sentence = view.problem(problem)
     if "hx-request" in request.headers:
         where = {"HX-Redirect": "/sign-in"} if isinstance(problem, Unauthenticated) else {}
-        toast = json.dumps({"toast": {"text": sentence, "kind": "danger"}})
+        toast = json.dumps({"toast": {"text": sentence, "kind": "bad"}})
         return HTMLResponse("", problem.status, {"HX-Trigger": toast, "HX-Reswap": "none", **where})
     values: dict[str, Any] = {"title": _TITLES.get(problem.status, "This did not work"), "sentence": sentence, "request_id": request_id}
     response = view.page("error.html", problem.status, **values, code=problem.code)

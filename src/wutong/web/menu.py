@@ -37,7 +37,7 @@ CENTRE = (
     Item("Machines", "/console/nodes", "cpu", Permission.CENTRE_READ),
     Item("Prices", "/console/prices", "coin", Permission.CENTRE_READ),
     Item("Organisations", "/console/tenants", "building", Permission.CENTRE_READ),
-    Item("Payments", "/console/payments", "cash", Permission.CENTRE_BOOKS),
+    Item("Payments", "/console/payments", "wallet", Permission.CENTRE_BOOKS),
     Item("Trail", "/console/audit", "history", Permission.CENTRE_READ),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -27,6 +27,7 @@ from wutong.web.words import Words
 
 T = TypeVar("T")
 TENANT_COOKIE = "wutong_tenant"
+TOAST_COOKIE = "wutong_toast"
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -103,11 +104,6 @@ class View:
         """What scripts say, in the reader's language."""
         return json.dumps({key: self.say(sentence) for key, sentence in assets.script_words().items()})
 
-    @property
-    def script_assets(self) -> str:
-        """The addresses of what scripts load when they need it."""
-        return json.dumps({name: assets.URL + built for name, built in assets.manifest().items()})
-
     @staticmethod
     def url(path: str, **query: Any) -> str:
         """Return an address of ours with what the query needs, leaving out what is empty."""
@@ -129,12 +125,15 @@ class View:
 
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Render a template; with the reader's view as `view` among its values."""
-        response = HTMLResponse(render(template, self, values), status)
+        kept = None if self.partial else self.request.cookies.get(TOAST_COOKIE)
+        response = HTMLResponse(render(template, self, {"flash": _flash(kept), **values}), status)
+        if kept is not None:
+            response.delete_cookie(TOAST_COOKIE)
         if self._toast is not None and self.partial:
             response.headers["HX-Trigger"] = json.dumps({"toast": self._toast})
         return response
 
-    def toast(self, sentence: str, /, *, kind: str = "success", **params: Any) -> None:
+    def toast(self, sentence: str, /, *, kind: str = "good", **params: Any) -> None:
         """Say something in a corner of the page that comes next."""
         self._toast = {"text": self.say(sentence, **params), "kind": kind}
 
@@ -144,7 +143,7 @@ class View:
         asked = "hx-request" in self.request.headers
         response = Response(status_code=204, headers={"HX-Redirect": where}) if asked else RedirectResponse(where, 303)
         if self._toast is not None:
-            response.set_cookie("wutong_toast", quote(json.dumps(self._toast)), max_age=30, samesite="lax", secure=self.visit.secure)
+            response.set_cookie(TOAST_COOKIE, quote(json.dumps(self._toast)), max_age=30, httponly=True, samesite="lax", secure=self.visit.secure)
         return response
 
     def attempt(self, work: Callable[[], T]) -> T | Problem:
@@ -159,6 +158,15 @@ class View:
     def problem(self, problem: Problem) -> str:
         """Return a problem's sentence in the reader's language."""
         return self.words.problem(problem)
+
+
+def _flash(kept: str | None) -> dict[str, str] | None:
+    """Read what the page before wanted said; whatever else is in the cookie is left out."""
+    try:
+        found = json.loads(unquote(kept or "null"))
+        return {"text": str(found["text"]), "kind": "bad" if found["kind"] == "bad" else "good"}
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 async def visit(request: Request) -> Visit:
