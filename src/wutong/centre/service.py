@@ -25,6 +25,7 @@ from wutong.centre.maintenance.service import announce, cancel_window, list_all_
 from wutong.centre.registry import Engines
 from wutong.centre.runs import store as runs_store
 from wutong.centre.runs.service import (
+    cards_by_node,
     find_capabilities,
     find_run,
     forget_run,
@@ -33,6 +34,7 @@ from wutong.centre.runs.service import (
     get_spec,
     list_run_events,
     list_runs,
+    list_waiting,
     look_at_queue,
     lost_contact,
     read_log,
@@ -68,6 +70,7 @@ __all__ = [
     "announce",
     "cancel_window",
     "capacity",
+    "cards_by_node",
     "check_meter",
     "check_possible",
     "comparison_alarm",
@@ -98,6 +101,7 @@ __all__ = [
     "list_run_events",
     "list_run_usage",
     "list_runs",
+    "list_waiting",
     "load",
     "look_at_queue",
     "lost_contact",

@@ -7,12 +7,13 @@ from zoneinfo import available_timezones
 from sqlalchemy.orm import Session
 
 from wutong.identity import store
-from wutong.identity.records import Invitation, Person
+from wutong.identity.records import Invitation, Member, Person, StaffRole
 from wutong.identity.roles import CENTRE_ROLE_PERMISSIONS, ROLE_PERMISSIONS, CentreRole, Permission, Role
-from wutong.identity.rules import Principal, clean_name
+from wutong.identity.rules import Principal, clean_name, require
 from wutong.identity.trail import audit
 from wutong.kit import clock
 from wutong.kit.errors import Invalid, NotFound
+from wutong.kit.paging import Page, PageRequest
 
 LANGUAGES: Final = ("zh", "en")
 
@@ -42,6 +43,23 @@ def list_people(session: Session, person_ids: Collection[str]) -> dict[str, Pers
 def list_staff(session: Session, permission: Permission = Permission.CENTRE_HELP) -> list[Person]:
     """Return the people of the centre whose roles allow something, by name."""
     return store.list_staff(session, [role for role in CentreRole if permission in CENTRE_ROLE_PERMISSIONS[role]])
+
+
+def list_staff_roles(session: Session, who: Principal) -> list[StaffRole]:
+    """Return every role of the centre with who holds it and who gave it, for the centre's own people."""
+    require(who, Permission.CENTRE_READ)
+    return store.staff_roles(session)
+
+
+def tenant_names(session: Session, tenant_ids: Collection[str]) -> dict[str, str]:
+    """Return the names of tenants by id, for lists of the centre's people that show whose."""
+    return store.tenant_names(session, tenant_ids) if tenant_ids else {}
+
+
+def list_members_of(session: Session, who: Principal, tenant_id: str, page: PageRequest | None = None) -> Page[Member]:
+    """Page through the members of any tenant, for the centre's own people."""
+    require(who, Permission.CENTRE_READ)
+    return store.list_members(session, tenant_id, page or PageRequest())
 
 
 def members_who_may(session: Session, tenant_ids: Collection[str], permission: Permission) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from wutong.identity.roles import Permission, Role
+from wutong.identity.roles import CentreRole, Permission, Role
 
 
 class TenantKind(StrEnum):
@@ -117,6 +117,16 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
+class StaffRole:
+    """A role of the centre that a person holds; `granted_by` is the id of whoever gave it."""
+
+    person: Person
+    role: CentreRole
+    granted_by: str
+    granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """Who did what to what, when, from where; `id` grows with time."""
 
@@ -136,13 +146,16 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilters:
-    """Which audit entries are wanted; None asks for any."""
+    """Which audit entries are wanted; None asks for any. `since` and `until` are moments, `address` where a call came from."""
 
     tenant_id: str | None = None
     kind: str | None = None
     object_id: str | None = None
     action: str | None = None
     person_id: str | None = None
+    address: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

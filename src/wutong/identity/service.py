@@ -42,7 +42,16 @@ from wutong.identity.members import (
 )
 from wutong.identity.oidc.service import list_logins, remove_login
 from wutong.identity.passwords import hash_password, verify_password
-from wutong.identity.profiles import list_people, list_staff, members_who_may, set_profile, take_untold_invitations
+from wutong.identity.profiles import (
+    list_members_of,
+    list_people,
+    list_staff,
+    list_staff_roles,
+    members_who_may,
+    set_profile,
+    take_untold_invitations,
+    tenant_names,
+)
 from wutong.identity.trail import audit, list_audit
 
 __all__ = [
@@ -73,9 +82,11 @@ __all__ = [
     "list_invitations",
     "list_logins",
     "list_members",
+    "list_members_of",
     "list_people",
     "list_sessions",
     "list_staff",
+    "list_staff_roles",
     "list_tenants",
     "list_tokens",
     "members_who_may",
@@ -94,6 +105,7 @@ __all__ = [
     "set_tenant_state",
     "sweep",
     "take_untold_invitations",
+    "tenant_names",
     "use_email_change",
     "use_reset",
     "verify_password",

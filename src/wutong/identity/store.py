@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from wutong.identity.records import AuditEntry, AuditFilters, Invitation, Member, Person, Tenant, TenantKind, TenantState
+from wutong.identity.records import AuditEntry, AuditFilters, Invitation, Member, Person, StaffRole, Tenant, TenantKind, TenantState
 from wutong.identity.roles import CentreRole, Role
 from wutong.identity.tables import AuditRow, CentreRoleRow, InvitationRow, MembershipRow, PersonRow, TenantRow
 from wutong.kit.paging import Page, PageRequest, cut
@@ -83,6 +83,18 @@ def list_staff(session: Session, roles: Collection[CentreRole]) -> list[Person]:
     """Read the people who hold one of the centre's roles, by name."""
     holders = select(CentreRoleRow.person_id).where(CentreRoleRow.role.in_(roles))
     return [person(row) for row in session.scalars(select(PersonRow).where(PersonRow.id.in_(holders)).order_by(PersonRow.name, PersonRow.id))]
+
+
+def staff_roles(session: Session) -> list[StaffRole]:
+    """Read every role of the centre with who holds it, by name."""
+    rows = select(PersonRow, CentreRoleRow).join(CentreRoleRow, CentreRoleRow.person_id == PersonRow.id).order_by(PersonRow.name, PersonRow.id)
+    found = session.execute(rows.order_by(CentreRoleRow.role))
+    return [StaffRole(person(row), CentreRole(held.role), held.granted_by, held.granted_at) for row, held in found]
+
+
+def tenant_names(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """Read the names of tenants."""
+    return {row.id: row.name for row in session.execute(select(TenantRow.id, TenantRow.name).where(TenantRow.id.in_(ids)))}
 
 
 def list_people(session: Session, ids: Collection[str]) -> list[Person]:
@@ -208,10 +220,14 @@ def add_audit(session: Session, row: dict[str, Any]) -> None:
 def list_audit(session: Session, page: PageRequest, filters: AuditFilters) -> Page[AuditEntry]:
     """Page through the trail, newest first."""
     query = select(AuditRow).order_by(AuditRow.id.desc()).limit(page.limit + 1)
-    for name in ("tenant_id", "kind", "object_id", "action", "person_id"):
+    for name in ("tenant_id", "kind", "object_id", "action", "person_id", "address"):
         value = getattr(filters, name)
         if value is not None:
             query = query.where(getattr(AuditRow, name) == value)
+    if filters.since is not None:
+        query = query.where(AuditRow.at >= filters.since)
+    if filters.until is not None:
+        query = query.where(AuditRow.at < filters.until)
     if page.after:
         query = query.where(AuditRow.id < int(page.after))
     return cut([audit_entry(row) for row in session.scalars(query)], page)

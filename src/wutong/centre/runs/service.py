@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from wutong.centre.catalogue.rules import NoSuchPool
+from wutong.centre.engines import hostlist
 from wutong.centre.engines.protocol import Absent, Capabilities, LogChunk, RunSpec, Sighting, Unknown
 from wutong.centre.registry import Engines, ask
 from wutong.centre.runs import store
@@ -77,6 +78,22 @@ def find_run(session: Session, name: str) -> Run | None:
 def list_runs(session: Session, names: Sequence[str]) -> list[Run]:
     """Return the runs of these names that exist, in no order."""
     return store.load(session, names) if names else []
+
+
+def list_waiting(session: Session, pool: str, *, limit: int = 100) -> list[Run]:
+    """Return the head of a pool's queue, in the order in which its engine had it when last seen."""
+    return store.waiting(session, pool, limit)
+
+
+def cards_by_node(session: Session) -> dict[tuple[str, str], int]:
+    """Count the cards in use by pool and node; a run on several nodes counts on each for its even part."""
+    busy: dict[tuple[str, str], int] = {}
+    for (pool, nodes), cards in store.cards_by_nodes(session).items():
+        names = hostlist.expand(nodes)
+        for place, name in enumerate(names):
+            part = cards // len(names) + (place < cards % len(names))
+            busy[pool, name] = busy.get((pool, name), 0) + part
+    return busy
 
 
 def get_spec(session: Session, name: str) -> RunSpec:

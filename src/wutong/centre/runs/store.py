@@ -171,6 +171,18 @@ def cards_running(session: Session) -> dict[str, int]:
     return {pool: int(cards) for pool, cards in session.execute(rows)}
 
 
+def cards_by_nodes(session: Session) -> dict[tuple[str, str], int]:
+    """Count the cards that running runs hold, by pool and the nodes they run on, as their engine writes these."""
+    running = select(RunRow.pool, RunRow.node, func.sum(RunRow.cards)).where(RunRow.phase == "running", RunRow.node.is_not(None))
+    return {(pool, nodes or ""): int(cards) for pool, nodes, cards in session.execute(running.group_by(RunRow.pool, RunRow.node))}
+
+
+def waiting(session: Session, pool: str, limit: int) -> list[Run]:
+    """Read the head of a pool's queue, in the order of positions as last seen; those without one come last."""
+    rows = select(*_COLUMNS).where(_LIVE, RunRow.phase == "queued", RunRow.pool == pool)
+    return [_run(row) for row in session.execute(rows.order_by(RunRow.position.nulls_last(), RunRow.requested_at, RunRow.name).limit(limit))]
+
+
 def find_engine(session: Session, name: str) -> EngineRow | None:
     """Read an engine's row."""
     return session.get(EngineRow, name, populate_existing=True)

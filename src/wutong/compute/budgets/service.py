@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from wutong.compute.budgets import rules, store
 from wutong.compute.budgets.rules import Budget, Spend, SpendPart
 from wutong.identity import service as identity
-from wutong.identity.rules import Permission, Principal, require_tenant
+from wutong.identity.rules import Permission, Principal, require, require_tenant
 from wutong.kit import clock
 from wutong.kit.errors import Invalid, NotFound
 from wutong.kit.paging import MAX_LIMIT, PageRequest
@@ -99,3 +99,9 @@ def _is_member(session: Session, who: Principal, person_id: str) -> bool:
         if members.next is None:
             return False
         page = PageRequest(limit=MAX_LIMIT, after=members.next)
+
+
+def list_month_spends(session: Session, who: Principal, month: str) -> list[Spend]:
+    """Return what each tenant used and was charged in a month, who used most first, for those who read the centre's books."""
+    require(who, Permission.CENTRE_BOOKS)
+    return store.spends_in(session, month)

@@ -66,6 +66,12 @@ def spends_of(session: Session, tenant_id: str, month: str) -> list[Spend]:
     return [_spend(row) for row in rows]
 
 
+def spends_in(session: Session, month: str) -> list[Spend]:
+    """Return one month's sums of all tenants, who used most first."""
+    rows = select(SpendRow).where(SpendRow.month == month, SpendRow.person_id == EVERYBODY).order_by(SpendRow.card_ms.desc(), SpendRow.tenant_id)
+    return [_spend(row) for row in session.scalars(rows)]
+
+
 def _budgets(month: str) -> Select[BudgetRow, int]:
     same = and_(SpendRow.tenant_id == BudgetRow.tenant_id, SpendRow.person_id == BudgetRow.person_id, SpendRow.month == month)
     spent = func.coalesce(SpendRow.amount_fen, 0)

@@ -150,7 +150,7 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True)
 class JobFilters:
-    """Which jobs to list. Children of arrays are listed only by their `parent_id`."""
+    """Which jobs to list. Children of arrays are listed only by their `parent_id`. A `tenant_id` is for lists over all organisations."""
 
     states: frozenset[JobState] = frozenset()
     person_id: str | None = None
@@ -158,6 +158,10 @@ class JobFilters:
     label: tuple[str, str] | None = None
     since: datetime | None = None
     parent_id: str | None = None
+    flavour: str = ""
+    arrays: bool = False
+    tenant_id: str | None = None
+    pool: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

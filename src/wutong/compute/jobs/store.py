@@ -131,12 +131,16 @@ def list_jobs(session: Session, tenant_id: str | None, filters: JobFilters, page
     query = query.where(JOB.c.parent_id.is_(None) if filters.parent_id is None else JOB.c.parent_id == filters.parent_id)
     if filters.states:
         query = query.where(JOB.c.state.in_(sorted(filters.states)))
+        if not filters.states & ENDED:
+            query = query.where(JOB.c.ended_at.is_(None))  # few jobs are open, and an index knows them
     if filters.person_id is not None:
         query = query.where(JOB.c.person_id == filters.person_id)
     if filters.text:
         query = query.where(JOB.c.name.icontains(filters.text, autoescape=True))
     if filters.label is not None:
         query = query.where(JOB.c.labels.contains(dict([filters.label])))
+    if filters.pool is not None:
+        query = query.where(JOB.c.pool == filters.pool)
     if filters.since is not None:
         query = query.where(JOB.c.created_at >= filters.since)
     if page.after is not None:

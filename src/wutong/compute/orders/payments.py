@@ -50,6 +50,13 @@ def list_payments(session: Session, who: Principal, page: PageRequest | None = N
     return cut(store.list_payments(session, tenant_id, page.after, page.limit + 1), page)
 
 
+def list_all_payments(session: Session, who: Principal, page: PageRequest | None = None) -> Page[Payment]:
+    """Return the payments of all tenants, the newest first, for those who read the centre's books."""
+    require(who, Permission.CENTRE_BOOKS)
+    page = page or PageRequest()
+    return cut(store.list_payments(session, None, page.after, page.limit + 1), page)
+
+
 def _record(session: Session, who: Principal, kind: PaymentKind, tenant_id: str, amount_fen: int, reference: str, memo: str) -> Payment:
     require(who, Permission.CENTRE_FINANCE)
     identity.get_tenant(session, tenant_id)

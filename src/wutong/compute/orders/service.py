@@ -8,7 +8,7 @@ from wutong.centre import service as centre
 from wutong.compute.billing.rules import package_unit
 from wutong.compute.catalogue import service as catalogue
 from wutong.compute.orders import moves, rules, store
-from wutong.compute.orders.payments import list_payments, record_refund, record_top_up
+from wutong.compute.orders.payments import list_all_payments, list_payments, record_refund, record_top_up
 from wutong.compute.orders.proposals import (
     approve_payment,
     count_open_proposals,
@@ -42,6 +42,7 @@ __all__ = [
     "count_open_proposals",
     "free_cards",
     "get_order",
+    "list_all_payments",
     "list_orders",
     "list_payments",
     "list_proposals",

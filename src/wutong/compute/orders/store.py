@@ -102,9 +102,9 @@ def get_payment(session: Session, reference: str) -> Payment:
     return _payment(session.scalars(select(PaymentRow).where(PaymentRow.reference == reference)).one())
 
 
-def list_payments(session: Session, tenant_id: str, before: str | None, limit: int) -> list[Payment]:
-    """Return a tenant's payments, the newest first."""
-    query = select(PaymentRow).where(PaymentRow.tenant_id == tenant_id)
+def list_payments(session: Session, tenant_id: str | None, before: str | None, limit: int) -> list[Payment]:
+    """Return a tenant's payments, or all with None, the newest first."""
+    query = select(PaymentRow) if tenant_id is None else select(PaymentRow).where(PaymentRow.tenant_id == tenant_id)
     if before is not None:
         query = query.where(PaymentRow.id < before)
     return [_payment(row) for row in session.scalars(query.order_by(PaymentRow.id.desc()).limit(limit))]

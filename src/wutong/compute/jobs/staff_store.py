@@ -1,0 +1,35 @@
+"""SQL over the jobs of all organisations."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wutong.compute.jobs.rules import Job, JobEvent, JobState
+from wutong.compute.jobs.store import ATTEMPT, EVENT, JOB, to_job
+
+
+def latest_events(session: Session, job_id: str, limit: int) -> list[JobEvent]:
+    """Return what happened to a job, the latest first."""
+    query = select(EVENT).where(EVENT.c.job_id == job_id).order_by(EVENT.c.id.desc()).limit(limit)
+    return [JobEvent(**{**row, "state": JobState(row["state"])}) for row in session.execute(query).mappings()]
+
+
+def jobs_of_runs(session: Session, run_names: Sequence[str]) -> dict[str, Job]:
+    """Return the jobs whose attempts have these names, by the name."""
+    query = select(JOB, ATTEMPT.c.run_name).join(ATTEMPT, ATTEMPT.c.job_id == JOB.c.id).where(ATTEMPT.c.run_name.in_(run_names))
+    rows = session.execute(query).mappings() if run_names else ()
+    return {row["run_name"]: to_job({name: value for name, value in row.items() if name != "run_name"}) for row in rows}
+
+
+def last_ended(session: Session, limit: int) -> list[Job]:
+    """Return the jobs that ended last, arrays left out: their parts are told."""
+    query = select(JOB).where(JOB.c.ended_at.is_not(None), JOB.c.array_size.is_(None)).order_by(JOB.c.ended_at.desc()).limit(limit)
+    return [to_job(row) for row in session.execute(query).mappings()]
+
+
+def count_ended(session: Session, since: datetime, until: datetime) -> dict[JobState, int]:
+    """Count the jobs that ended in a span, by state."""
+    span = (JOB.c.ended_at >= since, JOB.c.ended_at < until, JOB.c.array_size.is_(None))
+    return {JobState(state): count for state, count in session.execute(select(JOB.c.state, func.count()).where(*span).group_by(JOB.c.state))}
