@@ -18,6 +18,7 @@ let failures = 0;
 let again: ReturnType<typeof setTimeout> | undefined;
 const seen = new Seen();
 const waiting = new Map<Element, string>();
+const late = new Map<Element, unknown>();
 let drawing = 0;
 
 /** Follow the page's topics for as long as somebody looks at it. */
@@ -78,8 +79,9 @@ async function read(body: ReadableStream<Uint8Array>, mine: AbortController): Pr
     for (listening(); ; listening()) {
       const { done, value } = await reader.read();
       if (done || mine.signal.aborted) return;
-      for (const event of events.push(value)) {
-        lastId = event.id;
+      const news = events.push(value);
+      lastId = events.lastId || lastId;
+      for (const event of news) {
         const told = parseLive(event.data);
         if (told && seen.accept(told)) take(told);
       }
@@ -92,14 +94,26 @@ async function read(body: ReadableStream<Uint8Array>, mine: AbortController): Pr
 function take(event: LiveEvent): void {
   for (const element of document.querySelectorAll<HTMLElement>(`[data-live="${CSS.escape(event.topic)}"]`)) {
     if (event.html !== undefined) waiting.set(element, event.html);
-    if (event.data !== undefined) element.dispatchEvent(new CustomEvent("live", { detail: event.data }));
+    if (event.data === undefined) continue;
+    // A fragment that is fetched anew would take away what somebody is typing into it.
+    if (element.hasAttribute("hx-get") && typingIn(element)) late.set(element, event.data);
+    else tell(element, event.data);
   }
   if (waiting.size) drawing ||= requestAnimationFrame(draw);
+}
+
+function tell(element: Element, data: unknown): void {
+  element.dispatchEvent(new CustomEvent("live", { detail: data }));
 }
 
 /** Put the newest HTML into its places; where somebody is typing it waits until they are through. */
 function draw(): void {
   drawing = 0;
+  for (const [element, data] of late) {
+    if (typingIn(element)) continue;
+    late.delete(element);
+    if (element.isConnected) tell(element, data);
+  }
   for (const [element, html] of waiting) {
     if (element.isConnected && typingIn(element)) continue;
     waiting.delete(element);
