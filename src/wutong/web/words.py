@@ -17,6 +17,9 @@ from wutong.kit.errors import Problem
 LANGUAGES: Final[Mapping[str, str]] = {"zh": "中文", "en": "English"}
 DEFAULT: Final = "zh"
 COOKIE: Final = "wutong_language"
+LONGEST_RETOLD: Final = 800
+FEWEST_LETTERS: Final = 8
+MOST_PARAMS: Final = 5
 FOLDER: Final = Path(__file__).parent / "words"
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]+))?\s*")
 
@@ -59,13 +62,57 @@ class Words:
         """Return the sentence for this number, which is its parameter `n`; Chinese has one form, English two."""
         return self.say(one if number == 1 and self.language == "en" else many, n=number, **params)
 
+    def retell(self, sentence: str) -> str:
+        """Return in this language a sentence that was made earlier: one that is stored, or that rules below the pages have put together."""
+        if sentence in self.catalogue or not self.catalogue:
+            return self.say(sentence)
+        for template in _templates(self.language) if len(sentence) <= LONGEST_RETOLD else ():
+            params = template.read(sentence)
+            if params is not None:
+                return self.say(template.text, **{name: self.catalogue.get(value, value) for name, value in params.items()})
+        return sentence
+
     def problem(self, problem: Problem) -> str:
         """Return a problem's sentence. A parameter that is a sentence itself is translated too."""
-        params = {name: self.say(value) if isinstance(value, str) else value for name, value in problem.params.items()}
+        params = {name: self.retell(value) if isinstance(value, str) else value for name, value in problem.params.items()}
         try:
             return self.say(problem.message).format(**params)
         except (KeyError, IndexError, ValueError):
             return problem.sentence()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A sentence with parameters, and how to read them out of one that was made of it."""
+
+    text: str
+    begins: str
+    ends: str
+    pattern: re.Pattern[str]
+
+    def read(self, sentence: str) -> dict[str, str] | None:
+        """Return the parameters of a sentence made of this template, None for another."""
+        if not (sentence.startswith(self.begins) and sentence.endswith(self.ends)):
+            return None
+        found = self.pattern.fullmatch(sentence)
+        return None if found is None else found.groupdict()
+
+
+def template_of(text: str) -> Template | None:
+    """Return how to read a template; None for one with too few words of its own to be told from others."""
+    parts = re.split(r"\{(\w+)[^{}]*\}", text)
+    literals, names = parts[::2], parts[1::2]
+    if not names or sum(len(each) for each in literals) < FEWEST_LETTERS or len(names) > MOST_PARAMS or len(set(names)) != len(names):
+        return None
+    pattern = re.escape(literals[0]) + "".join(f"(?P<{name}>.+?){re.escape(after)}" for name, after in zip(names, literals[1:], strict=True))
+    return Template(text, literals[0], literals[-1], re.compile(pattern, re.DOTALL))
+
+
+@functools.cache
+def _templates(language: str) -> tuple[Template, ...]:
+    """Return the readable templates of a language, those with the most words of their own first."""
+    found = [template for text in words_of(language).catalogue if "{" in text and (template := template_of(text))]
+    return tuple(sorted(found, key=lambda template: (-len(re.sub(r"\{[^{}]*\}", "", template.text)), template.text)))
 
 
 @functools.cache
