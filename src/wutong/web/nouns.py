@@ -1,6 +1,10 @@
 """Every router of pages, one file a noun. A new noun is added here and nowhere else."""
 
 from wutong.web import entrance, front, overview, stream
+from wutong.web.buy import catalogue as buy_catalogue
+from wutong.web.buy import orders as buy_orders
+from wutong.web.buy import packages as buy_packages
+from wutong.web.buy import reservations as buy_reservations
 from wutong.web.view import Pages
 
 PAGES: tuple[Pages, ...] = (
@@ -8,4 +12,8 @@ PAGES: tuple[Pages, ...] = (
     entrance.pages,
     overview.pages,
     stream.pages,
+    buy_catalogue.pages,
+    buy_packages.pages,
+    buy_reservations.pages,
+    buy_orders.pages,
 )
