@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from wutong import __version__
 from wutong.app.build import Centre
 from wutong.app.gauges import OperationMetrics
-from wutong.app.health import Health, check_health, free_bytes
+from wutong.app.health import Check, Health, check_health, free_bytes
 from wutong.centre import service as centre
 from wutong.compute.billing import service as billing
 from wutong.compute.jobs import service as jobs
@@ -40,6 +40,10 @@ class Pulse:
                 health = check_health(self._centre.database, self._centre.engines, self._centre.settings.home)
                 self._seen = clock.monotonic(), health
             return self._seen[1]
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return what was looked at, one thing each."""
+        return self.now().checks
 
 
 class HealthMetrics(Collector):
@@ -81,9 +85,8 @@ class HealthMetrics(Collector):
         yield well
 
 
-def add_endpoints(application: FastAPI, served: Centre) -> None:
+def add_endpoints(application: FastAPI, served: Centre, pulse: Pulse) -> None:
     """Mount the two pages."""
-    pulse = Pulse(served)
     registry = CollectorRegistry()
     registry.register(HealthMetrics(served, pulse))
     registry.register(OperationMetrics(served.database))

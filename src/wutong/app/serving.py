@@ -7,7 +7,7 @@ import uvicorn
 
 from wutong.api.main import create_app
 from wutong.app.build import build_centre
-from wutong.app.endpoints import add_endpoints
+from wutong.app.endpoints import Pulse, add_endpoints
 from wutong.app.house import House, make_portal
 from wutong.app.migrate import await_current
 from wutong.doorway.context import Context
@@ -25,9 +25,10 @@ def run_api(fd: int | None) -> int:
     log.configure(settings.log_level, json=settings.log_json)
     centre = build_centre(settings, pool_size=settings.database_pool)
     sys.setswitchinterval(TURN_SECONDS)
-    context = Context(settings, centre.database, centre.engines, centre.blobs)
+    pulse = Pulse(centre)
+    context = Context(settings, centre.database, centre.engines, centre.blobs, health=pulse.checks)
     api = create_app(context)
-    add_endpoints(api, centre)
+    add_endpoints(api, centre, pulse)
     application = House(api, lambda: make_portal(context))
     await_current(centre.database)
     config = uvicorn.Config(

@@ -1,8 +1,9 @@
 """What every request of one API process shares. The room app builds it; without one it is built from the environment."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -36,15 +37,39 @@ class Throttle:
         self._limiter.storage.reset()
 
 
+class Checked(Protocol):
+    """One thing that was looked at for the centre's health: `ok`, or what is wrong in `detail`."""
+
+    @property
+    def name(self) -> str:
+        """What was looked at."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is well."""
+
+    @property
+    def detail(self) -> str:
+        """How it was found, in words for operators."""
+
+
+def _nothing_checked() -> Sequence[Checked]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Context:
-    """Settings, database, engines by name and the blob store. `engines` and `blobs` may be missing where a test needs neither."""
+    """Settings, database, engines by name and the blob store. `engines` and `blobs` may be missing where a test needs neither.
+
+    `health` tells how the centre is, as the app that sees every room looks at it; asking often costs nothing.
+    """
 
     settings: Settings
     database: Database
     engines: Any = None
     blobs: Any = None
     throttle: Throttle = field(default_factory=Throttle)
+    health: Callable[[], Sequence[Checked]] = _nothing_checked
 
     @cached_property
     def uploads(self) -> UploadFolder:

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     find_links: str | None = Field(None, description="Extra folder or page where the environment builder finds wheels.")
     hold_minutes: int = Field(60, ge=1, le=24 * 60, description="How much running time a hold covers at a time; it is extended while the job runs.")
     grace_minutes: int = Field(10, ge=0, le=24 * 60, description="Time a job gets to save a checkpoint when the money has run out.")
+    one_person_yuan: int = Field(
+        0, ge=0, description="Top-ups and refunds of up to so many yuan need no second person of finance in the portal; 0: every one does."
+    )
     public_url: str | None = Field(
         None, pattern=r"^https?://[^/?#\s]+$", description="Address people reach the portal at, such as https://ai.example.cn. Unset: host and port."
     )

@@ -1,4 +1,4 @@
-"""Payments that one person enters and another approves."""
+"""Payments that one person enters and another approves; an index of the jobs that ended, for the centre's reports."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -40,8 +40,10 @@ def upgrade() -> None:
     op.create_index(f"uq_{TABLE}_reference", TABLE, ["reference"], unique=True, postgresql_where=open_or_paid)
     op.create_index(f"ix_{TABLE}_open", TABLE, ["id"], postgresql_where=sa.text("state = 'proposed'"))
     op.create_index(f"ix_{TABLE}_list", TABLE, ["tenant_id", "id"])
+    op.create_index("ix_compute_job_ended_at", "compute_job", ["ended_at"], postgresql_where=sa.text("ended_at IS NOT NULL"))
 
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_index("ix_compute_job_ended_at", "compute_job")
     op.drop_table(TABLE)
