@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from wutong.api import admin, catalogue, data, docs, health, identity, jobs, logs, money, operations, tenants, uploads
+from wutong.api import admin, catalogue, data, docs, health, identity, jobs, logs, money, operations, splits, tenants, uploads
 
 # Routes are matched one by one: what is asked for most stands first.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -14,6 +14,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     money.router,
     data.router,
     uploads.router,
+    splits.router,
     admin.router,
     operations.router,
     operations.tenants_router,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wutong.cli import account, admin, catalogue, job, local, members, money, orders, push, show, storage
+from wutong.cli import account, admin, catalogue, job, local, members, money, orders, push, show, splits, storage
 from wutong.cli.show import Stop
 from wutong.sdk.data import RepoKind
 from wutong.sdk.errors import ApiError
@@ -40,6 +40,7 @@ app.command()(money.notices)
 app.command()(storage.storage)
 app.add_typer(job.app, name="job")
 data = push.commands(RepoKind.DATASET, "data set")
+data.command()(splits.split)
 data.command()(storage.uploads)
 data.command()(storage.give_up)
 app.add_typer(data, name="data")

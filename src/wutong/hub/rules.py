@@ -3,6 +3,7 @@
 from wutong.hub.archives.rules import ArchiveLimits, BadArchive
 from wutong.hub.blobs.rules import CHUNK, Blob, BlobLost, BlobStore, File, MissingBlobs, StoreFull, WrongDigest
 from wutong.hub.paths import BadPath, PathClash, clean_path
+from wutong.hub.previews.rules import HEAD_BYTES, IMAGE_BYTES, Preview, PreviewKind
 from wutong.hub.repos.rules import (
     Entry,
     NameTaken,
@@ -39,6 +40,8 @@ from wutong.hub.uploads.rules import (
 
 __all__ = [
     "CHUNK",
+    "HEAD_BYTES",
+    "IMAGE_BYTES",
     "ArchiveLimits",
     "BadArchive",
     "BadPath",
@@ -60,6 +63,8 @@ __all__ = [
     "OffsetMismatch",
     "Part",
     "PathClash",
+    "Preview",
+    "PreviewKind",
     "QuotaExceeded",
     "Ref",
     "Repo",

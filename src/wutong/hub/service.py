@@ -3,6 +3,7 @@
 from wutong.hub.archives.pack import stream_tar
 from wutong.hub.blobs.local import LocalBlobs
 from wutong.hub.blobs.service import missing_blobs, open_blobs, record_blobs
+from wutong.hub.previews.service import open_picture, preview
 from wutong.hub.repos.browse import get_numbered, list_folder, newest_of
 from wutong.hub.repos.service import (
     change_repo,
@@ -72,9 +73,11 @@ __all__ = [
     "missing_blobs",
     "newest_of",
     "open_blobs",
+    "open_picture",
     "open_upload",
     "pin",
     "plan_split",
+    "preview",
     "record_blobs",
     "remove_tree",
     "resolve",

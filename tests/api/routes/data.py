@@ -49,6 +49,14 @@ def _version(door: Door) -> dict[str, Any]:
     return {"version_id": version["id"], **repo}
 
 
+def _splitting(door: Door) -> dict[str, Any]:
+    _files(door)
+    repo = _repo(door)
+    body = {"files": [{"path": f"{group}/a.txt", "size_bytes": len(CONTENT), "sha256": DIGEST} for group in "abc"]}
+    version = door.ok("owner", "POST", f"/repos/{repo['repo_id']}/versions", json=body)
+    return {"version_id": version["id"], "json": {}}
+
+
 def _reference(door: Door) -> dict[str, Any]:
     return {"params": {"kind": "dataset", "ref": _version(door)["name"]}}
 
@@ -70,6 +78,8 @@ ROUTES = {
     "DELETE /api/v1/versions/{version_id}": Try(204, 204, 403, make=_version),
     "GET /api/v1/versions/{version_id}/files": Try(make=_version),
     "GET /api/v1/versions/{version_id}/content": Try(make=lambda door: {**_version(door), "params": {"path": "a.txt"}}),
+    "POST /api/v1/versions/{version_id}/split/plan": Try(make=_splitting),
+    "POST /api/v1/versions/{version_id}/split": Try(201, 201, 403, make=_splitting),
     "POST /api/v1/blobs/missing": members_only(viewer=403, make=lambda door: {"json": {"digests": [DIGEST]}}),
     "GET /api/v1/storage": members_only(),
     "OPTIONS /api/v1/uploads": Try(204, 204, 204, 204, 204, 204, why="tells what the server can do"),
