@@ -7,11 +7,15 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 from babel.messages.pofile import read_po
 
+from wutong.compute.jobs.rules import JobState, WaitReason
+from wutong.hub.rules import RepoKind, Visibility
+from wutong.identity.rules import CentreRole, Role, TenantKind, TenantState
 from wutong.kit.errors import Problem
 
 LANGUAGES: Final[Mapping[str, str]] = {"zh": "中文", "en": "English"}
@@ -113,6 +117,11 @@ def _templates(language: str) -> tuple[Template, ...]:
     """Return the readable templates of a language, those with the most words of their own first."""
     found = [template for text in words_of(language).catalogue if "{" in text and (template := template_of(text))]
     return tuple(sorted(found, key=lambda template: (-len(re.sub(r"\{[^{}]*\}", "", template.text)), template.text)))
+
+
+def shown() -> tuple[type[Enum], ...]:
+    """Return the enumerations whose values pages show, so that the catalogues have a word for each."""
+    return (CentreRole, JobState, RepoKind, Role, TenantKind, TenantState, Visibility, WaitReason)
 
 
 @functools.cache
