@@ -16,7 +16,7 @@ from wutong.centre.service import Engines
 from wutong.compute.environments import service as environments
 from wutong.compute.jobs import moves, requests, store
 from wutong.compute.jobs.logs import keep_logs
-from wutong.compute.jobs.metrics import read_metrics
+from wutong.compute.jobs.metrics import folder_of, read_metrics
 from wutong.compute.jobs.rules import Attempt, Cause, Job, JobLimits, JobState, back_off
 from wutong.hub import service as hub
 from wutong.hub.rules import BlobStore, File, RepoKind
@@ -139,12 +139,7 @@ def _outputs_of(job: Job, run: Run) -> Path | None:
     """Return the folder to gather; a folder named by the tenant is looked for step by step, never through a link."""
     if run.outputs_path is None:
         return None
-    folder = Path(run.outputs_path)
-    for part in job.request.outputs.folder.split("/"):
-        folder = folder / part if part not in ("", ".") else folder
-        if folder.is_symlink():
-            return None
-    return folder
+    return folder_of(run.outputs_path, job.request.outputs.folder)
 
 
 def _has_files(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Reads the last values out of a job's `metrics.jsonl`. The file is a tenant's: any size, any content, perhaps not even a file."""
+"""Reads the numbers out of a job's `metrics.jsonl`. The file is a tenant's: any size, any content, perhaps not even a file."""
 
 import json
 import math
@@ -11,6 +11,8 @@ FILE = "metrics.jsonl"
 MAX_BYTES = 1024 * 1024
 MAX_NAMES = 100
 MAX_NAME = 64
+MAX_POINTS = 1000
+STEPS = ("step", "epoch")
 
 
 def read_metrics(folder: Path) -> dict[str, float]:
@@ -26,6 +28,41 @@ def parse(data: bytes) -> dict[str, float]:
             if name in values or len(values) < MAX_NAMES:
                 values[name] = value
     return values
+
+
+def parse_series(data: bytes, *, most: int = MAX_POINTS) -> dict[str, list[tuple[float, float]]]:
+    """Take (step, value) of each name in the file's order, thinned evenly to at most `most` with the last kept.
+
+    The step is what the line says under `step` or `epoch`, else its number.
+    """
+    series: dict[str, list[tuple[float, float]]] = {}
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        pairs = dict(_pairs(line))
+        step = next((pairs.pop(name) for name in STEPS if name in pairs), float(number))
+        for name, value in pairs.items():
+            if name in series or len(series) < MAX_NAMES:
+                series.setdefault(name, []).append((step, value))
+    return {name: _thinned(points, most) for name, points in series.items()}
+
+
+def folder_of(outputs: str, wanted: str) -> Path | None:
+    """Return the folder inside a run's outputs that its tenant named, None where the way there leads over a link."""
+    folder = Path(outputs)
+    for part in wanted.split("/"):
+        folder = folder / part if part not in ("", ".") else folder
+        if folder.is_symlink():
+            return None
+    return folder
+
+
+def read_tail(folder: Path) -> bytes:
+    """Return the end of the file of numbers in a folder, b"" when there is nothing to read."""
+    return _tail(folder / FILE)
+
+
+def _thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    every = -(-len(points) // most)
+    return points if every <= 1 else [*points[:-1:every], points[-1]]
 
 
 def _pairs(line: bytes) -> list[tuple[str, float]]:

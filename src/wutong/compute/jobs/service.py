@@ -1,20 +1,28 @@
 """Jobs for doors and other nouns: submit, read, cancel. Everything a tenant reads goes through who is asking."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
 from wutong.centre import service as centre
-from wutong.centre.rules import Run, StopWhy
-from wutong.compute.jobs import moves, store
+from wutong.centre.rules import Forecast, Run
+from wutong.compute.jobs import store
+from wutong.compute.jobs.cancel import cancel_job, stop_job
 from wutong.compute.jobs.logs import LogSource, read_log
-from wutong.compute.jobs.rules import ENDED, Attempt, Cause, Job, JobEvent, JobFilters, JobLimits, JobState, QueuePlace
+from wutong.compute.jobs.rules import ENDED, Attempt, Job, JobEvent, JobFilters, JobLimits, JobState, QueuePlace
 from wutong.compute.jobs.secrets import delete_secret, list_secrets, put_secret
-from wutong.compute.jobs.submit import submit_job
-from wutong.identity import service as identity
+from wutong.compute.jobs.staff import (
+    count_all_states,
+    count_ended,
+    find_any_job,
+    get_any_job,
+    list_all_jobs,
+    list_last_ended,
+    list_queue,
+    read_any_job,
+)
+from wutong.compute.jobs.submit import problems_of, submit_job
 from wutong.identity.rules import Permission, Principal, require, require_tenant
-from wutong.kit import clock
 from wutong.kit.errors import NotFound
 from wutong.kit.paging import Page, PageRequest, cut
 
@@ -23,11 +31,16 @@ __all__ = [
     "JobLimits",
     "LogSource",
     "cancel_job",
+    "count_all_states",
+    "count_ended",
     "count_states",
     "current_run",
     "delete_secret",
     "exit_codes",
+    "expected_starts",
+    "find_any_job",
     "find_job",
+    "get_any_job",
     "get_job",
     "is_token_alive",
     "job_events",
@@ -35,12 +48,18 @@ __all__ = [
     "list_all_jobs",
     "list_attempts",
     "list_jobs",
+    "list_last_ended",
+    "list_queue",
     "list_secrets",
     "log_source",
     "movers",
+    "place_of",
+    "problems_of",
     "put_secret",
     "queue_place",
+    "read_any_job",
     "read_log",
+    "stop_job",
     "submit_job",
 ]
 
@@ -66,12 +85,6 @@ def list_jobs(session: Session, who: Principal, filters: JobFilters = NO_FILTERS
     return cut(store.list_jobs(session, require_tenant(who, Permission.JOB_READ), filters, page), page)
 
 
-def list_all_jobs(session: Session, who: Principal, filters: JobFilters = NO_FILTERS, page: PageRequest = FIRST_PAGE) -> Page[Job]:
-    """List the jobs of all tenants, for the centre's operators and auditors."""
-    require(who, Permission.CENTRE_JOBS)
-    return cut(store.list_jobs(session, None, filters, page), page)
-
-
 def count_states(session: Session, who: Principal) -> dict[JobState, int]:
     """Count the unfinished jobs of the tenant by state; of all tenants for the centre's people without a tenant."""
     if who.tenant_id is None:
@@ -90,6 +103,15 @@ def exit_codes(session: Session, jobs: Sequence[Job]) -> dict[str, int | None]:
     return store.exit_codes(session, [job.id for job in jobs])
 
 
+def expected_starts(session: Session, jobs: Sequence[Job]) -> dict[str, Forecast]:
+    """Return when those of these jobs are foretold to start that are in the queue, by job; one is left out while too little is known."""
+    waiting = [job.id for job in jobs if job.state is JobState.QUEUED and job.array_size is None]
+    if not waiting:
+        return {}
+    names = store.run_names(session, waiting)
+    return {names[name]: forecast for name, forecast in centre.forecast_of(session, list(names)).items()}
+
+
 def job_events(session: Session, who: Principal, job_id: str, *, after: int = 0, limit: int = 500) -> list[JobEvent]:
     """Return what happened to a job, in order, after the event with this id."""
     return store.events_of(session, get_job(session, who, job_id).id, after=after, limit=limit)
@@ -103,12 +125,15 @@ def current_run(session: Session, who: Principal, job_id: str) -> Run | None:
 
 def queue_place(session: Session, who: Principal, job_id: str) -> QueuePlace:
     """Say where a job stands and what it waits for, as last seen."""
-    job = get_job(session, who, job_id)
+    return place_of(get_job(session, who, job_id), current_run(session, who, job_id))
+
+
+def place_of(job: Job, run: Run | None) -> QueuePlace:
+    """Say where a job stands and what it waits for, as its present run was last seen."""
     if job.state is JobState.WAITING and job.wait_reason is not None:
         return QueuePlace(None, job.detail or _WAITS[job.wait_reason])
     if job.state is not JobState.QUEUED:
         return QueuePlace(None, "")
-    run = current_run(session, who, job_id)
     if run is None or run.waiting_for is None:
         return QueuePlace(None, "It is on its way to the machines.")
     return QueuePlace(run.position, run.waiting_for)
@@ -134,46 +159,6 @@ def movers(session: Session, after: int, *, limit: int = 1000) -> list[tuple[int
     For doors that tell pages to look again. A line that was committed late may be missed by a reader that goes on from the last id.
     """
     return store.movers(session, after, limit)
-
-
-def cancel_job(session: Session, who: Principal, job_id: str) -> Job:
-    """Cancel a job, or all jobs of an array; one that has ended stays as it ended. One's own needs job.submit, another person's job.manage."""
-    tenant_id = require_tenant(who, Permission.JOB_SUBMIT)
-    locked = store.lock_jobs(session, [job_id])
-    job = locked.get(job_id)
-    if job is None or job.tenant_id != tenant_id:
-        raise NotFound(kind="job", id=job_id)
-    if job.person_id != who.person_id:
-        require(who, Permission.JOB_MANAGE)
-    if job.ended:
-        return job
-    identity.audit(session, who, "job.cancel", kind="job", id=job.id, tenant_id=tenant_id, before={"state": job.state})
-    if job.array_size is None:
-        return _cancel_one(session, job, by=who.name, follow=True)
-    _ask_stop(session, job, by=who.name)
-    for child in store.lock_jobs(session, store.children_ids(session, job.id, states=moves.ALIVE)).values():
-        _cancel_one(session, child, by=who.name, follow=False)
-    moves.follow_array(session, job.id)
-    return get_job(session, replace(who, scopes=None), job_id)
-
-
-def _cancel_one(session: Session, job: Job, *, by: str, follow: bool) -> Job:
-    if job.ended or job.state is JobState.FINISHING:
-        return job
-    if job.state is JobState.WAITING:
-        return moves.end(session, job, JobState.CANCELLED, cause=Cause.CANCELLED, detail=f"Cancelled by {by}.", by=by, follow=follow, at_once=True)
-    asked = _ask_stop(session, job, by=by)
-    if asked is not job:
-        centre.request_stop(session, store.attempts_of(session, job.id)[-1].run_name, why=StopWhy.CANCEL)
-    return asked
-
-
-def _ask_stop(session: Session, job: Job, *, by: str) -> Job:
-    if job.stop_why is not None:
-        return job
-    asked = moves.set_fields(session, job, {"stop_why": StopWhy.CANCEL, "stop_asked_at": clock.now()})
-    moves.note(session, asked, "cancel_asked", by=by)
-    return asked
 
 
 def log_source(session: Session, who: Principal, job_id: str, *, attempt: int | None = None, rank: int = 0) -> LogSource:

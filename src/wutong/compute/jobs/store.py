@@ -143,6 +143,10 @@ def list_jobs(session: Session, tenant_id: str | None, filters: JobFilters, page
         query = query.where(JOB.c.pool == filters.pool)
     if filters.since is not None:
         query = query.where(JOB.c.created_at >= filters.since)
+    if filters.flavour:
+        query = query.where(JOB.c.flavour == filters.flavour)
+    if filters.arrays:
+        query = query.where(JOB.c.array_size.is_not(None))
     if page.after is not None:
         query = query.where(JOB.c.id < page.after)
     return [to_job(row) for row in session.execute(query.order_by(JOB.c.id.desc()).limit(page.limit + 1)).mappings()]
@@ -154,6 +158,18 @@ def count_states(session: Session, tenant_id: str | None) -> dict[JobState, int]
     if tenant_id is not None:
         query = query.where(JOB.c.tenant_id == tenant_id)
     return {JobState(state): count for state, count in session.execute(query)}
+
+
+def count_listed(session: Session, tenant_id: str) -> dict[JobState, int]:
+    """Count a tenant's unfinished jobs by state as its list shows them: an array is one, its jobs are none."""
+    query = select(JOB.c.state, func.count()).where(JOB.c.ended_at.is_(None), JOB.c.parent_id.is_(None), JOB.c.tenant_id == tenant_id)
+    return {JobState(state): count for state, count in session.execute(query.group_by(JOB.c.state))}
+
+
+def find_jobs(session: Session, tenant_id: str, ids: Sequence[str]) -> list[Job]:
+    """Return those of these jobs that are the tenant's."""
+    query = select(JOB).where(JOB.c.tenant_id == tenant_id, one_of(JOB.c.id, "ids"))
+    return [to_job(row) for row in session.execute(query, {"ids": list(ids)}).mappings()]
 
 
 def due_ids(session: Session, now: datetime, limit: int) -> list[str]:
@@ -228,6 +244,12 @@ def exit_codes(session: Session, ids: Iterable[str]) -> dict[str, int | None]:
     """Return how the present attempts of jobs ended, by job."""
     query = select(JOB.c.id, ATTEMPT.c.exit_code).join(ATTEMPT, (ATTEMPT.c.job_id == JOB.c.id) & (ATTEMPT.c.number == JOB.c.attempt))
     return {row.id: row.exit_code for row in session.execute(query.where(JOB.c.id.in_(sorted(ids))))}
+
+
+def run_names(session: Session, ids: Iterable[str]) -> dict[str, str]:
+    """Return the runs of the present attempts of jobs: each run's job by the run's name."""
+    query = select(ATTEMPT.c.run_name, JOB.c.id).join(JOB, _PRESENT).where(one_of(JOB.c.id, "ids"))
+    return {row.run_name: row.id for row in session.execute(query, {"ids": list(ids)})}
 
 
 def attempts_by_name(session: Session, names: Iterable[str]) -> dict[str, Attempt]:

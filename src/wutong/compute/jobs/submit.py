@@ -75,7 +75,7 @@ def problems_of(session: Session, who: Principal, request: JobRequest) -> list[P
     looks: tuple[Callable[[], object], ...] = (
         lambda: requests.check(request),
         lambda: environments.environment_for_job(session, tenant_id, request.environment),
-        lambda: request.secrets and secrets.check_known(session, tenant_id, request.secrets),
+        lambda: _check_secrets(session, tenant_id, request),
         lambda: _find_inputs(session, who, request),
         lambda: _check_after(session, tenant_id, request.after),
     )
@@ -103,12 +103,16 @@ def _claim(session: Session, tenant_id: str, key: str, job_id: str, request: Job
 def _find_all(session: Session, who: Principal, tenant_id: str, request: JobRequest) -> _Accepted:
     flavour = centre.check_possible(session, flavour=request.flavour, nodes=request.nodes, time_limit_s=request.time_limit_s)
     environment = environments.environment_for_job(session, tenant_id, request.environment)
-    if request.secrets:
-        secrets.check_known(session, tenant_id, request.secrets)
+    _check_secrets(session, tenant_id, request)
     inputs = tuple(_find_inputs(session, who, request))
     unmet = _check_after(session, tenant_id, request.after)
     array = requests.parse_array(request.array)
     return _Accepted(tenant_id, who.person_id, request, flavour, environment, inputs, array, unmet, clock.now())
+
+
+def _check_secrets(session: Session, tenant_id: str, request: JobRequest) -> None:
+    if request.secrets:
+        secrets.check_known(session, tenant_id, request.secrets)
 
 
 def _find_inputs(session: Session, who: Principal, request: JobRequest) -> list[Input]:
