@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy.orm import Session
 
 from wutong.compute.billing import charge_store, store
-from wutong.compute.billing.rules import Bill, Charge
+from wutong.compute.billing.rules import Bill, BilledJob, Charge
 from wutong.compute.budgets import service as budgets
 from wutong.compute.budgets.rules import month_bounds
 from wutong.identity.rules import Permission, Principal, require_tenant
@@ -25,13 +25,19 @@ def bill(session: Session, who: Principal, month: str, page: PageRequest | None 
 
 def bill_lines(session: Session, who: Principal, job_id: str, page: PageRequest | None = None) -> Page[Charge]:
     """Return the rated usage windows of one job, in the order they were charged; raises `NotFound` for another tenant's job."""
+    billed_job(session, who, job_id)
+    page = page or PageRequest()
+    after = int(page.after) if page.after and page.after.isdecimal() else 0
+    return cut(charge_store.lines_of_job(session, job_id, after, page.limit + 1), page, key="seq")
+
+
+def billed_job(session: Session, who: Principal, job_id: str) -> BilledJob:
+    """Return a job as billing knows it; raises `NotFound` for another tenant's."""
     tenant_id = require_tenant(who, Permission.MONEY_READ)
     job = store.find_job(session, job_id)
     if job is None or job.tenant_id != tenant_id:
         raise NotFound(kind="job", id=job_id)
-    page = page or PageRequest()
-    after = int(page.after) if page.after and page.after.isdecimal() else 0
-    return cut(charge_store.lines_of_job(session, job_id, after, page.limit + 1), page, key="seq")
+    return job
 
 
 def bill_rows(session: Session, who: Principal, month: str) -> Iterator[Charge]:
