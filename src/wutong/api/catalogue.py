@@ -6,6 +6,7 @@ from fastapi import Path
 
 from wutong.api.auth import Asking, Router, Tx, needs
 from wutong.centre import service as centre
+from wutong.centre.rules import Flavour, Wait
 from wutong.compute.catalogue import service as prices
 from wutong.compute.environments import service as environments
 from wutong.compute.environments.rules import Environment
@@ -22,10 +23,11 @@ SecretName = Annotated[str, Path(max_length=100)]
 
 @router.get("/flavours")
 def list_flavours(tx: Tx, who: Annotated[Principal, needs()]) -> Listed[wire.Flavour]:  # noqa: ARG001 - signed in is enough
-    """List machine sizes, and what a card-hour of each costs now."""
+    """List machine sizes, what a card-hour of each costs now, and how long a small job would wait for it."""
     now = {price.flavour: price.fen_per_card_hour for price in prices.list_prices(tx)}
-    found = [wire.Flavour.model_validate(flavour) for flavour in centre.list_flavours(tx)]
-    return Listed[wire.Flavour](items=[flavour.model_copy(update={"fen_per_card_hour": now.get(flavour.name)}) for flavour in found])
+    flavours = centre.list_flavours(tx)
+    waits = centre.expected_waits(tx, flavours)
+    return Listed[wire.Flavour](items=[_flavour(flavour, now.get(flavour.name), waits.get(flavour.name)) for flavour in flavours])
 
 
 @router.get("/environments")
@@ -69,6 +71,11 @@ async def put_secret(asking: Asking, name: SecretName, body: wire.SecretRequest)
 def delete_secret(tx: Tx, who: Annotated[Principal, needs(Permission.JOB_SUBMIT)], name: SecretName) -> None:
     """Delete a secret; attempts that were requested already keep theirs."""
     jobs.delete_secret(tx, who, name)
+
+
+def _flavour(flavour: Flavour, fen_per_card_hour: int | None, wait: Wait | None) -> wire.Flavour:
+    told = {"fen_per_card_hour": fen_per_card_hour, "expected_wait_s": wait and wait.wait_s, "expected_wait_bound_s": wait and wait.bound_s}
+    return wire.Flavour.model_validate(flavour).model_copy(update=told)
 
 
 def _told(found: Environment) -> wire.Environment:

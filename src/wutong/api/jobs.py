@@ -8,6 +8,7 @@ from fastapi import Header, Query
 from sqlalchemy.orm import Session
 
 from wutong.api.auth import Asking, Caller, Router, Tx, needs
+from wutong.centre.rules import Forecast
 from wutong.centre.service import look_at_queue
 from wutong.compute.billing import service as billing
 from wutong.compute.billing.rules import JobMoney
@@ -107,10 +108,11 @@ def told(tx: Session, jobs: Sequence[Job]) -> list[wire.Job]:
     """Tell jobs as the wire does, with what they cost so far: one query for all."""
     money = billing.job_money(tx, [job.id for job in jobs])
     exits = service.exit_codes(tx, jobs)
-    return [_told(job, money.get(job.id), exits.get(job.id)) for job in jobs]
+    starts = service.expected_starts(tx, jobs)
+    return [_told(job, money.get(job.id), exits.get(job.id), starts.get(job.id)) for job in jobs]
 
 
-def _told(job: Job, money: JobMoney | None, exit_code: int | None) -> wire.Job:
+def _told(job: Job, money: JobMoney | None, exit_code: int | None, start: Forecast | None = None) -> wire.Job:
     request = job.request
     return wire.Job.model_construct(
         id=job.id,
@@ -143,6 +145,8 @@ def _told(job: Job, money: JobMoney | None, exit_code: int | None) -> wire.Job:
         settled=money is not None and money.settled_at is not None,
         position=None,
         waiting_for=None,
+        expected_start=start.start_at if start else None,
+        expected_start_bound=start.bound_at if start else None,
         outputs_version=job.output_version_id,
         metrics=dict(job.metrics) or None,
     )

@@ -79,6 +79,8 @@ def estimate(tx: Tx, who: Reads, body: job_wire.JobRequest) -> job_wire.Estimate
             "price_id": found.price.id,
             "problems": list(found.problems),
             "notices": list(found.notices),
+            "expected_wait_s": found.wait and found.wait.wait_s,
+            "expected_wait_bound_s": found.wait and found.wait.bound_s,
         }
     )
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from wutong.api import admin, catalogue, data, docs, health, identity, jobs, logs, money, operations, splits, tenants, uploads
+from wutong.api import admin, catalogue, data, docs, forecast, health, identity, jobs, logs, money, operations, splits, tenants, uploads
 
 # Routes are matched one by one: what is asked for most stands first.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -18,6 +18,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
     operations.router,
     operations.tenants_router,
+    forecast.router,
     health.router,
     docs.router,
 )

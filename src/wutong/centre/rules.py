@@ -20,6 +20,9 @@ from wutong.centre.catalogue.rules import (
 )
 from wutong.centre.comparison.rules import Comparison, Difference
 from wutong.centre.engines.protocol import EndReason, Launch, LogChunk, Mount, RunSpec, rank_count
+from wutong.centre.forecast.planner import Change, Outcome
+from wutong.centre.forecast.replaying import MOST_LOG_BYTES, PlanTask, PlanTooLarge, Replayed
+from wutong.centre.forecast.rules import Order
 from wutong.centre.forecast.told import Forecast, ForecastAccuracy, Wait
 from wutong.centre.foreign.rules import ForeignStart
 from wutong.centre.maintenance.rules import Window
@@ -29,9 +32,11 @@ from wutong.centre.usage.rules import MeterCheck, Usage
 from wutong.centre.utilisation.rules import By, Group, Load, Slot
 
 __all__ = [
+    "MOST_LOG_BYTES",
     "Accelerator",
     "By",
     "Capacity",
+    "Change",
     "Comparison",
     "Device",
     "Difference",
@@ -56,10 +61,15 @@ __all__ = [
     "NodeEvent",
     "NodeState",
     "NotIsolated",
+    "Order",
+    "Outcome",
+    "PlanTask",
+    "PlanTooLarge",
     "Policy",
     "Pool",
     "PoolCapacity",
     "PoolState",
+    "Replayed",
     "Run",
     "RunEvent",
     "RunNameTaken",

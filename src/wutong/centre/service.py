@@ -19,6 +19,8 @@ from wutong.centre.catalogue.service import (
 )
 from wutong.centre.comparison.comparer import Comparer
 from wutong.centre.comparison.service import Alarm, comparison_alarm, list_comparisons, list_differences
+from wutong.centre.forecast.planning import plan_log, plan_pool
+from wutong.centre.forecast.replaying import replay_apart
 from wutong.centre.forecast.service import expected_wait, expected_waits, forecast_accuracy, forecast_of
 from wutong.centre.foreign.service import foreign_after, list_foreign
 from wutong.centre.maintenance.service import announce, cancel_window, list_all_maintenance, list_maintenance, maintenance_advice
@@ -106,7 +108,10 @@ __all__ = [
     "look_at_queue",
     "lost_contact",
     "maintenance_advice",
+    "plan_log",
+    "plan_pool",
     "read_log",
+    "replay_apart",
     "request_run",
     "request_signal",
     "request_stop",

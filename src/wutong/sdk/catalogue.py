@@ -23,7 +23,11 @@ class Flavour(Received):
     memory_mb: int
     description: str
     enabled: bool
+    service: str = Field("normal", description="Class of service: normal, urgent, idle (gives way to others) or interactive.")
+    partition: str = Field("", description="The cluster's own name of the pool, where it has one.")
     fen_per_card_hour: int | None = None
+    expected_wait_s: float | None = Field(None, description="How long a job of an hour on one node would wait now; unset while too little is known.")
+    expected_wait_bound_s: float | None = Field(None, description="Within how long nine in ten such jobs start.")
 
 
 class Pool(Received):

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from statistics import fmean, median, quantiles
+from typing import Any
 
 from wutong.centre.forecast.replay import replay
-from wutong.centre.forecast.rules import Machine, Past, Policy
+from wutong.centre.forecast.rules import Machine, Order, Past, Policy
 
 SHORT_S = 10.0
 """Run times below this count as this in a slowdown, as in the literature, so that jobs of a second do not rule the mean."""
@@ -20,6 +21,7 @@ class Waits:
     jobs: int
     mean_s: float
     median_s: float
+    p90_s: float
     p95_s: float
     slowdown: float
     card_hours: float
@@ -41,6 +43,36 @@ class Plan:
 
     machine: Machine
     policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What might be otherwise: more cards or nodes (fewer below 0), the order, and for that by priority its weights and shares. None: as it is.
+
+    `order_now` is how the queue goes at present, as far as a replay can do it.
+    """
+
+    more_nodes: int = 0
+    more_cards: int = 0
+    order_now: Order = Order.PRIORITY
+    order: Order | None = None
+    fair_share_weight: float | None = None
+    age_weight: float | None = None
+    qos_weight: float | None = None
+    half_life_days: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    def plans(self, more_cards: int) -> tuple[Plan, Plan]:
+        """Return the plans: as it is, and with the change and so many more cards."""
+        weights: dict[str, Any] = {
+            "fair_share_weight": self.fair_share_weight,
+            "age_weight": self.age_weight,
+            "qos_weight": self.qos_weight,
+            "half_life_s": None if self.half_life_days is None else self.half_life_days * 86_400.0,
+        }
+        given = {name: value for name, value in weights.items() if value is not None}
+        then = replace(Policy(self.order or self.order_now, shares=dict(self.shares)), **given)
+        return Plan(Machine(0), Policy(self.order_now)), Plan(Machine(more_cards), then)
 
 
 def what_if(jobs: Sequence[Past], machine: Machine, policy: Policy) -> Outcome:
@@ -88,9 +120,9 @@ def at_load(jobs: Sequence[Past], machine: Machine, load: float) -> list[Past]:
 
 def _waits(ran: Sequence[tuple[Past, float]]) -> Waits:
     if not ran:
-        return Waits(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return Waits(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     waits = [start - job.ask.submit_s for job, start in ran]
     slowdowns = [max(1.0, (wait + job.run_s) / max(job.run_s, SHORT_S)) for wait, (job, _) in zip(waits, ran, strict=True)]
-    p95 = quantiles(waits, n=20, method="inclusive")[18] if len(waits) > 1 else waits[0]
+    parts = quantiles(waits, n=20, method="inclusive") if len(waits) > 1 else waits * 19
     card_hours = sum(job.run_s * job.ask.cards for job, _ in ran) / 3600
-    return Waits(len(ran), fmean(waits), median(waits), p95, fmean(slowdowns), card_hours)
+    return Waits(len(ran), fmean(waits), median(waits), parts[17], parts[18], fmean(slowdowns), card_hours)

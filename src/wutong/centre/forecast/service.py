@@ -24,7 +24,7 @@ def forecast_of(session: Session, run_names: Sequence[str]) -> dict[str, Forecas
     if not found:
         return {}
     now = clock.now()
-    looked = {pool: outlook.made_at for pool, outlook in store.outlooks(session).items()}
+    looked = store.looked_at(session)
     fresh = {name: each for name, each in found.items() if each.pool in looked and now - looked[each.pool] <= STALE}
     return {name: each if each.start_at >= now else replace(each, start_at=now) for name, each in fresh.items()}
 

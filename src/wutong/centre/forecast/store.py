@@ -111,6 +111,11 @@ def keep_outlook(session: Session, outlook: Outlook) -> None:
     session.execute(keep.on_conflict_do_update(index_elements=["pool"], set_={"made_at": outlook.made_at, "cells": cells}))
 
 
+def looked_at(session: Session) -> dict[str, datetime]:
+    """Return when each pool was looked at last, or not long before."""
+    return {row.pool: row.made_at for row in session.execute(select(OutlookRow.pool, OutlookRow.made_at))}
+
+
 def outlooks(session: Session, pool: str | None = None) -> dict[str, Outlook]:
     """Read the outlook of a pool, or of all."""
     rows = select(OutlookRow.pool, OutlookRow.made_at, OutlookRow.cells)

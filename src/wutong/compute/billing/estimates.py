@@ -64,6 +64,7 @@ def estimate(session: Session, who: Principal, wanted: Wanted, *, count: int = 1
         typical_fen=None if typical_ms is None else cost_fen(price.fen_per_card_hour, max(typical_ms * count - free_s * 1000, 0)),
         refusals=_refusals(session, who, wanted, tenant_id, hold_fen, purpose),
         notices=() if advice is None else (advice,),
+        wait=centre.expected_wait(session, flavour, nodes=wanted.nodes, time_limit_s=wanted.time_limit_s),
     )
 
 

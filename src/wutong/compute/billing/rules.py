@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from wutong.centre.engines.protocol import EndReason
+from wutong.centre.rules import Wait
 from wutong.compute.catalogue.rules import UNITS_PER_FEN, Price, charge_for, cost_fen, units_of
 from wutong.kit.errors import Problem
 
@@ -200,7 +201,8 @@ class Sources:
 class Estimate:
     """What a job would cost at most, and typically from the tenant's own past.
 
-    `refusals` say why it would be refused, `notices` are sentences that say what it should know before.
+    `refusals` say why it would be refused, `notices` are sentences that say what it should know before. `wait` is how long it would wait for machines
+    if it were submitted now, None while too little is known of that.
     """
 
     card_seconds: int
@@ -213,6 +215,7 @@ class Estimate:
     typical_fen: int | None
     refusals: tuple[Problem, ...]
     notices: tuple[str, ...] = ()
+    wait: Wait | None = None
 
     @property
     def problems(self) -> tuple[str, ...]:
