@@ -46,7 +46,7 @@ from wutong.centre.runs.service import (
     run_events_after,
 )
 from wutong.centre.usage.service import check_meter, list_run_usage, usage_after, usage_totals
-from wutong.centre.utilisation.service import load, utilisation
+from wutong.centre.utilisation.service import heat, load, pool_tenants, utilisation, waiting_by_pool
 
 
 def capacity(session: Session) -> Capacity:
@@ -90,6 +90,7 @@ __all__ = [
     "get_pool",
     "get_run",
     "get_spec",
+    "heat",
     "list_accelerators",
     "list_all_maintenance",
     "list_comparisons",
@@ -110,6 +111,7 @@ __all__ = [
     "maintenance_advice",
     "plan_log",
     "plan_pool",
+    "pool_tenants",
     "read_log",
     "replay_apart",
     "request_run",
@@ -123,4 +125,5 @@ __all__ = [
     "usage_after",
     "usage_totals",
     "utilisation",
+    "waiting_by_pool",
 ]

@@ -65,6 +65,14 @@ class Load:
     ends_per_minute: int
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many runs wait in a pool, and for how long the oldest has."""
+
+    runs: int
+    oldest_s: float
+
+
 def add_up(uses: Iterable[Used]) -> dict[tuple[datetime, str, str, str], int]:
     """Add up by hour, pool, node and tenant. A run on several nodes is divided evenly; what does not divide goes to the first."""
     sums: dict[tuple[datetime, str, str, str], int] = {}

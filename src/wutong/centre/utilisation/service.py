@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from wutong.centre.comparison.rules import day_of, span
 from wutong.centre.utilisation import store
-from wutong.centre.utilisation.rules import HOUR, By, Group, Load, Slot, check_span, hour_of
+from wutong.centre.utilisation.heat import heat
+from wutong.centre.utilisation.rules import HOUR, By, Group, Load, Slot, Waiting, check_span, hour_of
 from wutong.centre.utilisation.tally import capacity_of
 from wutong.kit import clock
 
@@ -23,6 +24,21 @@ def utilisation(session: Session, begin: datetime, end: datetime, by: By, group:
     keys = {*used, *(() if group is Group.TENANT else there)}
     slots = [Slot(at, key, used.get((at, key), 0), there.get((at, "" if group is Group.TENANT else key), 0)) for at, key in sorted(keys)]
     return [slot for slot in slots if slot.card_ms or slot.capacity_card_ms]
+
+
+def pool_tenants(session: Session, pool: str, *, days: int = 30) -> set[str]:
+    """Return the tenants that used a pool in the last days."""
+    return store.tenants_of(session, pool, clock.now() - timedelta(days=days))
+
+
+def waiting_by_pool(session: Session) -> dict[str, Waiting]:
+    """Return how many runs wait in each pool where any does, and for how long the oldest has."""
+    now = clock.now()
+    found: dict[str, Waiting] = {}
+    for pool, _, count, since in store.queue(session):
+        before = found.get(pool, Waiting(0, 0.0))
+        found[pool] = Waiting(before.runs + count, max(before.oldest_s, (now - since).total_seconds()))
+    return found
 
 
 def load(session: Session) -> Load:
@@ -47,3 +63,6 @@ def _add_present(session: Session, there: store.Sums, begin: datetime, end: date
     for (pool, node), card_ms in capacity_of(session, hour, now).items():
         key = {Group.POOL: pool, Group.NODE: f"{pool}/{node}", Group.TENANT: ""}[group]
         there[at, key] = there.get((at, key), 0) + card_ms
+
+
+__all__ = ["heat", "load", "pool_tenants", "utilisation", "waiting_by_pool"]

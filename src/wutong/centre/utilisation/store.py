@@ -26,6 +26,15 @@ _KEYS: dict[Group, Any] = {
 }
 
 Sums = dict[tuple[datetime, str], int]
+Hours = dict[tuple[str, str], list[tuple[int, int]]]
+"""By pool and node: (hours since the beginning, card-milliseconds)."""
+
+_HOURS = """
+    SELECT pool, node, array_agg(place), array_agg(card_ms) FROM (
+        SELECT pool, node, CAST(extract(epoch FROM hour - CAST(:begin AS timestamptz)) / 3600 AS int) AS place,
+            CAST(sum(card_ms) AS bigint) AS card_ms
+        FROM {table} WHERE hour >= :begin AND hour < :end AND node <> '' GROUP BY pool, node, hour) hours
+    GROUP BY pool, node"""
 
 
 def uses_after(session: Session, cursor: int, limit: int) -> tuple[list[Used], int]:
@@ -96,6 +105,21 @@ def capacity(session: Session, begin: datetime, end: datetime, by: By, group: Gr
     return {(slot, name): int(card_ms) for slot, name, card_ms in session.execute(rows.group_by(at, *([] if column is None else [key])))}
 
 
+def hours_used(session: Session, begin: datetime, end: datetime) -> Hours:
+    """Read what each machine gave, hour by hour."""
+    return _hours(session, begin, end, "centre_utilisation")
+
+
+def hours_there(session: Session, begin: datetime, end: datetime) -> Hours:
+    """Read what each machine had to give, hour by hour."""
+    return _hours(session, begin, end, "centre_capacity")
+
+
+def _hours(session: Session, begin: datetime, end: datetime, table: str) -> Hours:
+    rows = session.execute(text(_HOURS.format(table=table)), {"begin": begin, "end": end})
+    return {(pool, node): list(zip(hours, sums, strict=True)) for pool, node, hours, sums in rows}
+
+
 def queue(session: Session) -> list[tuple[str, str, int, datetime]]:
     """Count runs that wait, by pool and phase, with the oldest request of each."""
     counts = select(RunRow.pool, RunRow.phase, func.count(), func.min(RunRow.requested_at)).group_by(RunRow.pool, RunRow.phase)
@@ -120,6 +144,11 @@ def recent_phases(session: Session, since: datetime) -> dict[str, int]:
 
 def _slot(by: By, hour: ColumnElement[datetime] | Any) -> ColumnElement[datetime]:
     return func.date_trunc(text("'day'"), hour, text(f"'{ZONE}'")) if by is By.DAY else hour
+
+
+def tenants_of(session: Session, pool: str, since: datetime) -> set[str]:
+    """Return the tenants that used a pool since a moment."""
+    return set(session.scalars(select(UtilisationRow.tenant).where(UtilisationRow.hour >= since, UtilisationRow.pool == pool).distinct()))
 
 
 def _used(window_start: datetime, card_ms: int, pool: str, tenant: str, node: str | None) -> Used:

@@ -14,6 +14,7 @@ from wutong.compute.jobs.secrets import delete_secret, list_secrets, put_secret
 from wutong.compute.jobs.staff import (
     count_all_states,
     count_ended,
+    count_open_by_tenant,
     find_any_job,
     get_any_job,
     list_all_jobs,
@@ -33,6 +34,7 @@ __all__ = [
     "cancel_job",
     "count_all_states",
     "count_ended",
+    "count_open_by_tenant",
     "count_states",
     "current_run",
     "delete_secret",

@@ -1,6 +1,6 @@
 """Jobs of all organisations, for the centre's own people: what they may see to run the machines. Logs and data stay the organisations' own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,6 +65,12 @@ def count_all_states(session: Session, who: Principal) -> dict[JobState, int]:
     """Count the unfinished jobs of all organisations by state."""
     require(who, Permission.CENTRE_READ)
     return store.count_states(session, None)
+
+
+def count_open_by_tenant(session: Session, who: Principal, pools: Collection[str]) -> dict[str, dict[str, int]]:
+    """Count the unfinished jobs in some pools: by pool, then by organisation."""
+    require(who, Permission.CENTRE_READ)
+    return staff_store.open_by_tenant(session, pools) if pools else {}
 
 
 def list_queue(session: Session, who: Principal, pool: str, *, limit: int = 100) -> list[Queued]:

@@ -1,6 +1,6 @@
 """SQL over the jobs of all organisations."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -33,3 +33,12 @@ def count_ended(session: Session, since: datetime, until: datetime) -> dict[JobS
     """Count the jobs that ended in a span, by state."""
     span = (JOB.c.ended_at >= since, JOB.c.ended_at < until, JOB.c.array_size.is_(None))
     return {JobState(state): count for state, count in session.execute(select(JOB.c.state, func.count()).where(*span).group_by(JOB.c.state))}
+
+
+def open_by_tenant(session: Session, pools: Collection[str]) -> dict[str, dict[str, int]]:
+    """Count unfinished jobs by pool and tenant, arrays left out: their parts are counted."""
+    query = select(JOB.c.pool, JOB.c.tenant_id, func.count()).where(JOB.c.ended_at.is_(None), JOB.c.array_size.is_(None), JOB.c.pool.in_(pools))
+    found: dict[str, dict[str, int]] = {}
+    for pool, tenant_id, count in session.execute(query.group_by(JOB.c.pool, JOB.c.tenant_id)):
+        found.setdefault(pool, {})[tenant_id] = count
+    return found
