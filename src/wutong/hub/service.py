@@ -4,7 +4,7 @@ from wutong.hub.archives.pack import stream_tar
 from wutong.hub.blobs.local import LocalBlobs
 from wutong.hub.blobs.service import missing_blobs, open_blobs, record_blobs
 from wutong.hub.previews.service import open_picture, preview
-from wutong.hub.repos.browse import get_numbered, list_folder, newest_of
+from wutong.hub.repos.browse import find_versions, get_numbered, list_folder, newest_of
 from wutong.hub.repos.service import (
     change_repo,
     commit_version,
@@ -56,6 +56,7 @@ __all__ = [
     "ensure_repo",
     "files_of",
     "find_repo",
+    "find_versions",
     "finish_upload",
     "get_file",
     "get_numbered",

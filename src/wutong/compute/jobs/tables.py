@@ -23,6 +23,13 @@ class JobRow(Base):
         Index("ix_compute_job_due", "next_at", postgresql_where=text("state = 'waiting' AND wait_reason IN ('preparing', 'retry_later', 'money')")),
         Index("ix_compute_job_finishing", "next_at", postgresql_where=text("state = 'finishing'")),
         Index("ix_compute_job_open", "tenant_id", postgresql_where=text("ended_at IS NULL")),
+        Index(
+            "ix_compute_job_inputs",
+            "inputs",
+            postgresql_using="gin",
+            postgresql_ops={"inputs": "jsonb_path_ops"},
+            postgresql_where=text("parent_id IS NULL AND inputs <> '[]'::jsonb"),
+        ),
         Index("ix_compute_job_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     )
 

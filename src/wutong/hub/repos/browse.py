@@ -1,13 +1,13 @@
 """Looking around in repositories: the newest versions of many at once, a version by its number, a version's files folder by folder."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.orm import Session
 
 from wutong.hub.repos import store
 from wutong.hub.repos.rules import Entry, NoSuchVersion, Repo, Standing, Version
 from wutong.hub.repos.service import get_repo
-from wutong.identity.rules import Principal
+from wutong.identity.rules import Permission, Principal, require_tenant
 from wutong.kit.paging import Page, PageRequest, cut
 
 MAX_COUNTED = 20_000
@@ -25,6 +25,11 @@ def get_numbered(session: Session, who: Principal, repo_id: str, number: int) ->
     if version is None:
         raise NoSuchVersion(kind=repo.kind.value, ref=f"{repo.name}@{number}")
     return repo, version
+
+
+def find_versions(session: Session, who: Principal, version_ids: Collection[str]) -> dict[str, tuple[Repo, Version]]:
+    """Return those of some versions that the caller may read, each with its repository."""
+    return store.find_versions(session, require_tenant(who, Permission.DATA_READ), set(version_ids)) if version_ids else {}
 
 
 def list_folder(session: Session, version: Version, folder: str = "", page: PageRequest | None = None) -> Page[Entry]:

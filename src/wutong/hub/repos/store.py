@@ -1,6 +1,6 @@
 """All SQL of repositories. A tenant's rows are read with the tenant in the condition, or by an id that a service function has checked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -174,6 +174,13 @@ def newest_of(session: Session, repo_ids: Sequence[str]) -> dict[str, Standing]:
     wanted = select(VersionRow, many).where(VersionRow.repo_id.in_(repo_ids), VersionRow.deleted_at.is_(None))
     newest = wanted.ext(distinct_on(VersionRow.repo_id)).order_by(VersionRow.repo_id, VersionRow.number.desc())
     return {row.repo_id: Standing(plain_version(row), versions) for row, versions in session.execute(newest)}
+
+
+def find_versions(session: Session, tenant_id: str, version_ids: Collection[str]) -> dict[str, tuple[Repo, Version]]:
+    """Return versions the tenant may read, with their repositories."""
+    wanted = select(VersionRow, RepoRow).join(RepoRow, RepoRow.id == VersionRow.repo_id)
+    rows = session.execute(wanted.where(VersionRow.id.in_(version_ids), VersionRow.deleted_at.is_(None), readable(tenant_id)))
+    return {version.id: (plain_repo(repo), plain_version(version)) for version, repo in rows}
 
 
 def list_folder(session: Session, version_id: str, *, folder: str, after: str | None, limit: int) -> list[Entry]:

@@ -100,6 +100,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'waiting' AND wait_reason IN ('preparing', 'retry_later', 'money')"),
     )
     op.create_index("ix_compute_job_finishing", "compute_job", ["next_at"], postgresql_where=sa.text("state = 'finishing'"))
+    op.create_index(
+        "ix_compute_job_inputs",
+        "compute_job",
+        ["inputs"],
+        postgresql_using="gin",
+        postgresql_ops={"inputs": "jsonb_path_ops"},
+        postgresql_where=sa.text("parent_id IS NULL AND inputs <> '[]'::jsonb"),
+    )
     op.create_index("ix_compute_job_labels", "compute_job", ["labels"], postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"})
     op.create_index("ix_compute_job_open", "compute_job", ["tenant_id"], postgresql_where=sa.text("ended_at IS NULL"))
     op.create_index("ix_compute_job_person_id", "compute_job", ["tenant_id", "person_id", "id"])
