@@ -28,6 +28,10 @@ from wutong.compute.jobs.preparer import Preparer
 from wutong.compute.jobs.rules import JobLimits
 from wutong.compute.jobs.tracker import Tracker
 from wutong.compute.orders.keeper import Keeper
+from wutong.desk.notices.mailer import Mailer
+from wutong.desk.notices.notifier import CHANNELS, Notifier
+from wutong.desk.webhooks.courier import CHANNEL as DELIVERIES
+from wutong.desk.webhooks.courier import Courier
 from wutong.hub.blobs.rules import BlobStore
 from wutong.hub.gc.collector import Collector as HubCollector
 from wutong.hub.service import open_blobs
@@ -84,6 +88,7 @@ def build_loops(centre: Centre) -> list[Loop]:
     uploads = UploadFolder(settings.home / "uploads")
     grace = timedelta(minutes=settings.grace_minutes)
     outbox = Outbox.of(settings)
+    courier = Courier(database, settings.key_file, loopback=settings.webhook_loopback)
     return [
         Loop("centre.reconciler", Reconciler(database, engines).step, ("centre_runs",), rest_s=1.0, gather_s=0.1),
         Loop("centre.inventory", Inventory(database, engines).step, ("centre_nodes",), rest_s=15.0),
@@ -103,6 +108,9 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("compute.keeper", Keeper(database).step, rest_s=60.0),
         Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
         Loop("hub.collector", HubCollector(database, blobs, uploads, trees=(limits.trees, limits.tree_copies)).step, rest_s=60.0),
+        Loop("desk.notifier", Notifier(database).step, CHANNELS, rest_s=15.0, gather_s=1.0),
+        Loop("desk.mailer", Mailer(database, outbox).step, ("desk_notices",), rest_s=15.0),
+        Loop("desk.courier", courier.step, (DELIVERIES,), rest_s=5.0),
         Loop("kit.postman", Postman(database, make_sender(settings), outbox).step, ("kit_mail",), rest_s=30.0),
         Loop("identity.writer", Writer(database, outbox).step, ("identity_letters",), rest_s=30.0),
         Loop("identity.sweep", lambda: _sweep(database), rest_s=60.0),

@@ -76,5 +76,13 @@ def notices_of(session: Session, tenant_id: str, before: str | None, limit: int)
     return [_notice(row) for row in session.scalars(query.order_by(NoticeRow.id.desc()).limit(limit))]
 
 
+def take_untold(session: Session, limit: int) -> list[Notice]:
+    """Mark warnings as told, and return them, the oldest first."""
+    due = select(NoticeRow.id).where(NoticeRow.told_at.is_(None)).order_by(NoticeRow.id).limit(limit).with_for_update(skip_locked=True)
+    taken = update(NoticeRow).where(NoticeRow.id.in_(due)).values(told_at=clock.now()).returning(NoticeRow)
+    found = session.scalars(taken.execution_options(synchronize_session=False, populate_existing=True)).all()
+    return sorted((_notice(row) for row in found), key=lambda notice: notice.id)
+
+
 def _notice(row: NoticeRow) -> Notice:
     return Notice(row.id, row.tenant_id, row.person_id or None, NoticeKind(row.kind), row.level, row.period, row.job_id or None, row.left_fen, row.at)

@@ -46,6 +46,7 @@ __all__ = [
     "money_blocks",
     "register_run",
     "settle",
+    "take_untold_notices",
 ]
 
 
@@ -116,6 +117,11 @@ def list_notices(session: Session, who: Principal, page: PageRequest | None = No
     """Return the tenant's warnings, the newest first."""
     page = page or PageRequest()
     return cut(ladder_store.notices_of(session, require_tenant(who, Permission.MONEY_READ), page.after, page.limit + 1), page)
+
+
+def take_untold_notices(session: Session, *, limit: int = 100) -> list[Notice]:
+    """Return warnings that nobody was told of yet, and count them as told with this transaction: each is given out once."""
+    return ladder_store.take_untold(session, limit)
 
 
 def funds_changed(session: Session, tenant_id: str) -> None:

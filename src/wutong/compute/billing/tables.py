@@ -176,6 +176,7 @@ class NoticeRow(Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "person_id", "kind", "level", "period", "job_id"),
         Index("ix_compute_notice_list", "tenant_id", "id"),
+        Index("ix_compute_notice_untold", "id", postgresql_where=text("told_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -187,3 +188,4 @@ class NoticeRow(Base):
     job_id: Mapped[str]
     left_fen: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[datetime]
+    told_at: Mapped[datetime | None]

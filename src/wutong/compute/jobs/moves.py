@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from wutong.compute.billing import service as billing
-from wutong.compute.jobs import store
+from wutong.compute.jobs import ended_store, store
 from wutong.compute.jobs.rules import ENDED, MOVES, Cause, Job, JobState, NotMovable, WaitReason, array_state
 from wutong.hub import service as hub
 from wutong.kit import clock
@@ -50,6 +50,9 @@ class Moves:
         gone = next((job for job_id, job in self._stand.items() if job_id not in written), None)
         if gone is not None:
             raise NotMovable(id=gone.id, state=f"no longer {self._stood[gone.id].state}", to=gone.state)
+        ended = [job.id for job in self._stand.values() if job.ended and job.parent_id is None]
+        if ended:
+            ended_store.add_ended(self._session, ended, clock.now())
         states = {job.state for job in self._stand.values()}
         if JobState.WAITING in states:
             notify(self._session, WAITING)

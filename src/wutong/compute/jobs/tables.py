@@ -108,6 +108,15 @@ class JobEventRow(Base):
     by: Mapped[str]
 
 
+class EndedJobRow(Base):
+    """A job that ended and of whose end nobody was told yet; jobs of arrays are told of by their array."""
+
+    __tablename__ = "compute_ended_job"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("compute_job.id"), primary_key=True)
+    at: Mapped[datetime]
+
+
 class JobKeyRow(Base):
     """An idempotency key of a tenant, and the job it made."""
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261122_12_payment_proposals"
-down_revision = "20261122_10_people"
+down_revision = "20261122_11_desk"
 branch_labels = None
 depends_on = None
 

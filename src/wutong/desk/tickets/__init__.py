@@ -1,0 +1,1 @@
+"""Tickets: threads between an organisation and a named engineer of the centre."""
