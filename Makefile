@@ -1,6 +1,6 @@
 # Everything one does with this repository. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-slurm demo demo-land-cover demo-slurm run test test-all check bench kill-test migrate lock docs format clean
+.PHONY: help setup setup-slurm setup-browser demo demo-land-cover demo-slurm run test test-all test-browser screenshots check bench kill-test migrate lock docs format clean
 
 PYTHON := $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -23,7 +23,10 @@ $(BUILT): $(STAMP) $(FRONTEND) tools/build_frontend.py
 	@touch $@
 
 setup-slurm: ## install Slurm and what a lab of it needs, from Debian's packages; asks nothing
-	@tools/install_slurm.sh
+	@tools/install_packages.sh slurm
+
+setup-browser: ## install Chromium for the tests in a browser, from Debian's packages; asks nothing
+	@tools/install_packages.sh browser
 
 demo: $(STAMP) ## a tenant's first job on a centre on this machine, from sign-up to the bill
 	@$(BIN)/python demo/digits.py $(DEMO)
@@ -39,10 +42,16 @@ run: $(STAMP) $(BUILT) ## run a centre in ./.wutong until Ctrl-C
 	@WUTONG_HOME="$${WUTONG_HOME:-$(CURDIR)/.wutong}" $(BIN)/python -m wutong.app serve --stop-all
 
 test: $(STAMP) $(BUILT) ## the everyday tests
-	@$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow" --ignore tests/browser $(ARGS)
+
+test-browser: $(STAMP) $(BUILT) ## the portal in a real browser (after make setup-browser): whole stories, every page looked over
+	@$(BIN)/pytest tests/browser -q $(ARGS)
+
+screenshots: $(STAMP) $(BUILT) ## a picture of every page in both languages, wide and narrow, into ./screenshots (after make setup-browser)
+	@$(BIN)/python tools/screenshots.py
 
 test-all: $(STAMP) $(BUILT) ## all tests, the long ones too
-	@WUTONG_HYPOTHESIS=long $(BIN)/pytest -n $(WORKERS) --dist loadscope $(ARGS)
+	@WUTONG_HYPOTHESIS=long $(BIN)/pytest -n $(WORKERS) --dist loadscope --ignore tests/browser $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports, reference pages, rules of the house
 	@$(BIN)/ruff format --check $(wildcard $(ROOMS))

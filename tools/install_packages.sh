@@ -1,16 +1,26 @@
 #!/bin/sh
-# Installs Slurm and what a lab of it needs from Debian's packages: asks nothing, starts no service, and does nothing where all is there.
+# Installs from Debian's packages what some commands need: asks nothing, starts no service, and does nothing where all is there.
+#   install_packages.sh slurm     Slurm and what a lab of it needs
+#   install_packages.sh browser   Chromium, and a face for Chinese, for tests in a browser
 set -eu
 
-packages="slurm-wlm slurmctld slurmd slurmdbd slurmrestd slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin slurm-wlm-jwt-plugin
-munge mariadb-server mariadb-client bubblewrap"
+what="$1"
+case "$what" in
+    slurm)
+        packages="slurm-wlm slurmctld slurmd slurmdbd slurmrestd slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin slurm-wlm-jwt-plugin
+munge mariadb-server mariadb-client bubblewrap" ;;
+    browser) packages="chromium fonts-noto-cjk" ;;
+    *)
+        echo "Say what to install: slurm or browser." >&2
+        exit 2 ;;
+esac
 
 missing=""
 for package in $packages; do
     dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 if [ -z "$missing" ]; then
-    echo "Slurm is installed already."
+    echo "What $what needs is installed already."
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then
@@ -19,9 +29,9 @@ if ! command -v apt-get >/dev/null 2>&1; then
 fi
 if [ "$(id -u)" -ne 0 ]; then
     if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
-        exec sudo -n "$0"
+        exec sudo -n "$0" "$what"
     fi
-    echo "Packages are installed by root: run 'sudo make setup-slurm'." >&2
+    echo "Packages are installed by root: run 'sudo make setup-$what'." >&2
     exit 1
 fi
 
@@ -39,4 +49,4 @@ echo "Installing$missing"
 apt-get update -qq
 # shellcheck disable=SC2086  # one word a package
 apt-get install -qq -y --no-install-recommends $missing >/dev/null
-echo "Slurm is installed: $(slurmctld -V)."
+echo "Installed."
