@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from wutong.api.errors import ERROR_RESPONSES
-from wutong.doorway.asking import COOKIE, SAFE, TENANT_HEADER, Caller, Needs, Tx, address_of, in_one_hop, needs, refuse_other_sites
+from wutong.doorway.asking import COOKIE, SAFE, TENANT_HEADER, Caller, Needs, Tx, address_of, device_of, in_one_hop, needs, refuse_other_sites
 
 __all__ = ["COOKIE", "TENANT_HEADER", "Asking", "Caller", "Needs", "Router", "Tx", "Visitor", "caller", "needs", "visitor"]
 
@@ -25,12 +25,13 @@ async def caller(
     if bearer is None and cookie and request.method not in SAFE:
         refuse_other_sites(request)
     secret = bearer.credentials if bearer else cookie
-    return Caller(request.app.state.context, secret, address_of(request), request.headers.get(TENANT_HEADER), request.url.scheme == "https")
+    tenant = request.headers.get(TENANT_HEADER)
+    return Caller(request.app.state.context, secret, address_of(request), tenant, request.url.scheme == "https", device_of(request))
 
 
 async def visitor(request: Request) -> Caller:
     """Gather the same for routes that need no sign-in."""
-    return Caller(request.app.state.context, None, address_of(request), None, request.url.scheme == "https")
+    return Caller(request.app.state.context, None, address_of(request), None, request.url.scheme == "https", device_of(request))
 
 
 Asking = Annotated[Caller, Depends(caller)]

@@ -73,6 +73,7 @@ class Caller:
     address: str
     tenant_hint: str | None
     secure: bool = False
+    device: str = ""
 
     def principal(self, session: Session, *permissions: Permission) -> Principal:
         """Authenticate and check permissions within a transaction."""
@@ -118,6 +119,11 @@ class Caller:
 def address_of(request: Request) -> str:
     """Return the address the request comes from, as the server sees it."""
     return request.client.host if request.client else ""
+
+
+def device_of(request: Request) -> str:
+    """Return the program and system the request comes from, in a few words."""
+    return service.device_of(request.headers.get("user-agent", ""))
 
 
 def refuse_other_sites(request: Request) -> None:

@@ -96,10 +96,10 @@ def _path(kind: NoticeKind, facts: Mapping[str, Any]) -> str:
 
 
 PATHS: Final[Mapping[NoticeKind, str]] = {
-    NoticeKind.BALANCE: "/money",
-    NoticeKind.BUDGET: "/money/budgets",
-    NoticeKind.MAINTENANCE: "/",
-    NoticeKind.INVITATION: "/account",
+    NoticeKind.BALANCE: "/bill",
+    NoticeKind.BUDGET: "/bill",
+    NoticeKind.MAINTENANCE: "/overview",
+    NoticeKind.INVITATION: "/overview",
 }
 ROLES: Final[Mapping[str, Mapping[str, str]]] = {
     "owner": {"zh": "所有者", "en": "owner"},
