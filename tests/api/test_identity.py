@@ -49,6 +49,14 @@ def test_sign_in_is_throttled_by_address(centre):
     assert seen == [422] * 30 + [429]
 
 
+def test_scripts_of_a_page_act_for_the_organisation_the_page_was_made_for(centre):
+    centre.http.cookies.set("wutong_session", centre.people["owner"].secret)
+    assert centre.http.get("/api/v1/storage").status_code == 200
+    centre.http.cookies.set("wutong_tenant", "none")
+    assert centre.http.get("/api/v1/storage").status_code == 403
+    assert centre.http.get("/api/v1/storage", headers=centre.headers("owner")).status_code == 200
+
+
 def test_the_cookie_of_a_browser_works_but_not_from_another_site(centre):
     response = sign_in(centre)
     assert "HttpOnly" in response.headers["set-cookie"]

@@ -8,7 +8,20 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from wutong.api.errors import ERROR_RESPONSES
-from wutong.doorway.asking import COOKIE, SAFE, TENANT_HEADER, Caller, Needs, Tx, address_of, device_of, in_one_hop, needs, refuse_other_sites
+from wutong.doorway.asking import (
+    COOKIE,
+    SAFE,
+    TENANT_COOKIE,
+    TENANT_HEADER,
+    Caller,
+    Needs,
+    Tx,
+    address_of,
+    device_of,
+    in_one_hop,
+    needs,
+    refuse_other_sites,
+)
 
 __all__ = ["COOKIE", "TENANT_HEADER", "Asking", "Caller", "Needs", "Router", "Tx", "Visitor", "caller", "needs", "visitor"]
 
@@ -25,7 +38,8 @@ async def caller(
     if bearer is None and cookie and request.method not in SAFE:
         refuse_other_sites(request)
     secret = bearer.credentials if bearer else cookie
-    tenant = request.headers.get(TENANT_HEADER)
+    # Scripts of a page act for the organisation that the page was made for.
+    tenant = request.headers.get(TENANT_HEADER) or (None if bearer else request.cookies.get(TENANT_COOKIE))
     return Caller(request.app.state.context, secret, address_of(request), tenant, request.url.scheme == "https", device_of(request))
 
 

@@ -29,6 +29,7 @@ from wutong.kit.together import once
 T = TypeVar("T")
 
 COOKIE = "wutong_session"
+TENANT_COOKIE = "wutong_tenant"
 TENANT_HEADER = "X-Wutong-Tenant"
 JOB_TOKEN = "wtj_"  # noqa: S105 how one begins
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -17,6 +17,9 @@ log = get_logger(__name__)
 JSON_LIMIT_BYTES = 2 * 1024 * 1024
 # Routes that take bytes rather than JSON check sizes themselves.
 UNLIMITED = ("/api/v1/uploads", "/api/v1/admin/plans/log")
+# A page's form that sends one file without the help of scripts.
+FILE_LIMIT_BYTES = 100 * 1024 * 1024
+_WITH_FILE = re.compile(r"/data/repo_[0-9a-z]{20}/file")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -61,11 +64,12 @@ class Frame:
             await send(message)
 
         try:
-            if _limited(scope):
-                if _announced(headers) > JSON_LIMIT_BYTES:
-                    await self._tell(scope, TooLarge(limit_bytes=JSON_LIMIT_BYTES), request_id)(scope, receive, send_with_id)
+            limit = _limit(scope)
+            if limit is not None:
+                if _announced(headers) > limit:
+                    await self._tell(scope, TooLarge(limit_bytes=limit), request_id)(scope, receive, send_with_id)
                     return
-                receive = _counted(receive)
+                receive = _counted(receive, limit)
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             log.exception("request failed", method=scope["method"], path=scope["path"], request_id=request_id, error=repr(error))
@@ -79,8 +83,10 @@ def _request_id(headers: Headers) -> str:
     return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def _limited(scope: Scope) -> bool:
-    return scope["method"] not in ("GET", "HEAD", "OPTIONS") and not scope["path"].startswith(UNLIMITED)
+def _limit(scope: Scope) -> int | None:
+    if scope["method"] in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith(UNLIMITED):
+        return None
+    return FILE_LIMIT_BYTES if _WITH_FILE.fullmatch(scope["path"]) else JSON_LIMIT_BYTES
 
 
 def _announced(headers: Headers) -> int:
@@ -88,7 +94,7 @@ def _announced(headers: Headers) -> int:
     return int(length) if length.isdigit() else 0
 
 
-def _counted(receive: Receive) -> Receive:
+def _counted(receive: Receive, limit_bytes: int) -> Receive:
     """Count bytes that were not announced."""
     seen = 0
 
@@ -96,8 +102,8 @@ def _counted(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > JSON_LIMIT_BYTES:
-            raise HTTPException(413, f"The request is over {JSON_LIMIT_BYTES} bytes. Send files as uploads.")
+        if seen > limit_bytes:
+            raise HTTPException(413, f"The request is over {limit_bytes} bytes. Send files as uploads.")
         return message
 
     return counting

@@ -7,12 +7,12 @@ from anyio.to_thread import run_sync
 from fastapi import Form, Query, Response
 
 from wutong.doorway import entrance
-from wutong.doorway.asking import COOKIE, Tx, needs
+from wutong.doorway.asking import COOKIE, TENANT_COOKIE, Tx, needs
 from wutong.identity import service
 from wutong.identity.rules import SESSION_LIFE, TenantKind
 from wutong.kit.errors import Problem
 from wutong.web import csrf, words
-from wutong.web.view import TENANT_COOKIE, Anyone, Pages, View, Visiting
+from wutong.web.view import Anyone, Pages, View, Visiting
 
 pages = Pages()
 

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
-from wutong.doorway.asking import COOKIE, SAFE, Caller, Needs, address_of, in_one_hop, refuse_other_sites
+from wutong.doorway.asking import COOKIE, SAFE, TENANT_COOKIE, Caller, Needs, address_of, in_one_hop, refuse_other_sites
 from wutong.doorway.context import Context
 from wutong.identity.rules import Permission, Principal, require
 from wutong.kit.errors import Problem, Unauthenticated
@@ -26,7 +26,6 @@ from wutong.web.render import render
 from wutong.web.words import Words
 
 T = TypeVar("T")
-TENANT_COOKIE = "wutong_tenant"
 TOAST_COOKIE = "wutong_toast"
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -88,7 +87,7 @@ class View:
         """The reader's zone, as the browser told it."""
         return figures.zone_of(self.request.cookies.get(figures.ZONE_COOKIE))
 
-    @property
+    @cached_property
     def csrf_token(self) -> str:
         """What the page's forms carry."""
         return csrf.token_for(self.context.settings.key_file, self.visit.secret or self.visit.visit)
@@ -171,20 +170,31 @@ def _flash(kept: str | None) -> dict[str, str] | None:
 
 async def visit(request: Request) -> Visit:
     """Gather what tells who is asking; a form must be from one of our own pages."""
-    context: Context = request.app.state.context
-    secret = request.cookies.get(COOKIE)
-    bound = request.cookies.get(csrf.COOKIE, "")
+    found = await unread_visit(request)
     if request.method not in SAFE:
-        refuse_other_sites(request)
         given = request.headers.get(csrf.HEADER)
         if given is None and request.headers.get("content-type", "").startswith(FORM_TYPES):
             given = str((await request.form()).get(csrf.FIELD, ""))
-        csrf.check(context.settings.key_file, secret or bound, given)
-    tenant = request.cookies.get(TENANT_COOKIE)
-    return Visit(context, secret, address_of(request), tenant, request.url.scheme == "https", request=request, visit=bound or csrf.new_visit())
+        check_token(found, given)
+    return found
+
+
+async def unread_visit(request: Request) -> Visit:
+    """Gather the same before the form is read: for a route that first looks who sends a large one, and then checks its token itself."""
+    if request.method not in SAFE:
+        refuse_other_sites(request)
+    bound, tenant = request.cookies.get(csrf.COOKIE, ""), request.cookies.get(TENANT_COOKIE)
+    secret, secure = request.cookies.get(COOKIE), request.url.scheme == "https"
+    return Visit(request.app.state.context, secret, address_of(request), tenant, secure, request=request, visit=bound or csrf.new_visit())
+
+
+def check_token(visit: Visit, given: str | None) -> None:
+    """Raise `FormExpired` unless a form's token belongs to whoever sent it."""
+    csrf.check(visit.context.settings.key_file, visit.secret or visit.request.cookies.get(csrf.COOKIE, ""), given)
 
 
 Visiting = Annotated[Visit, Depends(visit)]
+Unread = Annotated[Visit, Depends(unread_visit)]
 
 
 class Pages(APIRouter):

@@ -7,7 +7,7 @@ from wutong.compute.jobs.uses import uses_of
 
 
 def test_jobs_that_were_given_a_version_are_found(world, owner):
-    first, second = world.data(owner, "digits", {"a": "digits".encode()}), world.data(owner, "roads", {"a": "roads".encode()})
+    first, second = world.data(owner, "digits", {"a": b"digits"}), world.data(owner, "roads", {"a": b"roads"})
     job = world.submit(owner, datasets=(DataMount("digits"),))
     array = world.submit(owner, datasets=(DataMount("digits"),), array="0-2")
     world.submit(owner)
@@ -20,7 +20,7 @@ def test_jobs_that_were_given_a_version_are_found(world, owner):
 
 
 def test_the_index_serves(world, owner):
-    version = world.data(owner, "digits", {"a": "digits".encode()})
+    version = world.data(owner, "digits", {"a": b"digits"})
     with world.database.session() as session:
         session.execute(text("SET LOCAL enable_seqscan = off"))
         session.execute(text("SET LOCAL enable_indexscan = off"))
