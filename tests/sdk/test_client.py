@@ -117,6 +117,22 @@ def test_a_followed_log_is_taken_up_where_it_broke():
     assert b"".join(jobs.follow_log(client(answer), "job_1")) == whole
 
 
+def test_a_followed_log_goes_on_with_the_next_start():
+    logs, told, starts = [b"first", b"second"], [], [1, 2, 2, 2]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        params = request.url.params
+        start, offset = int(params.get("restart", "0")), int(params["offset"])
+        headers = {jobs.ATTEMPT: "1", jobs.START: str(start), jobs.NEXT_OFFSET: str(len(logs[start]))}
+        if "follow" not in params:
+            there = starts.pop(0)
+            headers |= {jobs.STARTS: str(there), jobs.COMPLETE: "false" if start == 0 and there == 1 else "true"}
+        return httpx2.Response(200, content=logs[start][offset:], headers=headers)
+
+    assert b"".join(jobs.follow_log(client(answer), "job_1", on_start=told.append)) == b"firstsecond"
+    assert told == [2]
+
+
 def _broken(piece: bytes):
     yield piece
     raise httpx2.ReadError("broken")

@@ -161,14 +161,26 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
     attempt: Annotated[int | None, typer.Option(help="Which try; the latest by default.")] = None,
     rank: Annotated[int, typer.Option(help="Which rank of a training; `wutong job show` says how many there are.")] = 0,
+    start: Annotated[
+        int | None, typer.Option(help="Which start of the try, from 1, where the cluster took it back; the latest by default.", min=1)
+    ] = None,
 ) -> None:
-    """Print the log, as bytes, untouched."""
+    """Print the log, as bytes, untouched. A log that is followed goes on with the next start when the cluster takes the job back."""
+    if follow and start is not None:
+        raise Stop("--follow begins with the latest start; leave out --start.")
     with client() as centre:
-        read = jobs.follow_log if follow else jobs.read_log
-        pieces = read(centre, job_id, attempt=attempt, rank=rank)
+        if follow:
+            pieces = jobs.follow_log(centre, job_id, attempt=attempt, rank=rank, on_start=say_start)
+        else:
+            pieces = jobs.read_log(centre, job_id, attempt=attempt, rank=rank, restart=None if start is None else start - 1)
         for piece in pieces:
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
+
+
+def say_start(number: int) -> None:
+    """Say that the cluster took the job back and began it again."""
+    show.err.print(f"start {number}:")
 
 
 @app.command()
@@ -207,7 +219,7 @@ def follow_job(centre: Client, job_id: str) -> Job:
         for number in range(followed + 1, begun(job) + 1):
             if number > 1:
                 show.err.print(f"attempt {number}:")
-            for piece in jobs.follow_log(centre, job_id, attempt=number):
+            for piece in jobs.follow_log(centre, job_id, attempt=number, on_start=say_start):
                 sys.stdout.buffer.write(piece)
                 sys.stdout.buffer.flush()
             followed = number

@@ -1,7 +1,7 @@
 """Jobs on the wire: the request (also the format of a job file), the job, its attempts, events and estimate; and the calls for them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ATTEMPT, RANKS, NEXT_OFFSET, COMPLETE = "X-Wutong-Attempt", "X-Wutong-Ranks", "X-Wutong-Next-Offset", "X-Wutong-Complete"
 """Headers of an answer with log bytes: the try it is of and how many ranks that has, where to go on, and whether nothing more will come."""
+START, STARTS = "X-Wutong-Start", "X-Wutong-Starts"
+"""Which start of the try it is of, counted from 0, and how many there have been: an engine that takes a job back begins another, with its own log."""
 
 NAME = r"^[^\x00-\x1f\x7f/\\]{1,128}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
@@ -225,36 +227,52 @@ def list_events(client: "Client", job_id: str) -> Iterator[JobEvent]:
     return client.pages(f"/api/v1/jobs/{job_id}/events", JobEvent)
 
 
-def read_log(client: "Client", job_id: str, *, attempt: int | None = None, rank: int = 0, offset: int = 0) -> Iterator[bytes]:
-    """Read what the log of a rank holds now, from a byte offset, in pieces."""
+def read_log(
+    client: "Client", job_id: str, *, attempt: int | None = None, rank: int = 0, offset: int = 0, restart: int | None = None
+) -> Iterator[bytes]:
+    """Read what the log of a rank holds now, from a byte offset, in pieces; of one start of the try, the latest by default."""
     while True:
-        params = {"offset": offset, "attempt": attempt, "rank": rank or None}
+        params = {"offset": offset, "attempt": attempt, "rank": rank or None, "restart": restart}
         answer = client.send("GET", f"/api/v1/jobs/{job_id}/logs", params=params)
         if not answer.content:
             return
         yield answer.content
-        offset = int(answer.headers[NEXT_OFFSET])
+        offset, restart = int(answer.headers[NEXT_OFFSET]), int(answer.headers.get(START, 0))
 
 
-def follow_log(client: "Client", job_id: str, *, attempt: int | None = None, rank: int = 0, patience_s: float = 120) -> Iterator[bytes]:
+def follow_log(
+    client: "Client",
+    job_id: str,
+    *,
+    attempt: int | None = None,
+    rank: int = 0,
+    patience_s: float = 120,
+    on_start: Callable[[int], None] | None = None,
+) -> Iterator[bytes]:
     """Read the log as it grows until the attempt has ended. A broken connection, or one that is silent for long, is taken up again where it was.
 
-    Raises `Unreachable` when the centre has not answered for `patience_s` seconds.
+    It begins with the latest start of the attempt; `on_start` is told the number, from 1, of each that follows. Raises `Unreachable` when the centre
+    has not answered for `patience_s` seconds.
     """
-    offset, heard_at = 0, time.monotonic()
+    path, offset, restart, heard_at = f"/api/v1/jobs/{job_id}/logs", 0, None, time.monotonic()
     while True:
         try:
-            params = {"offset": offset, "attempt": attempt, "rank": rank or None, "follow": "true"}
-            with client.stream("GET", f"/api/v1/jobs/{job_id}/logs", params=params) as answer:
-                attempt, heard_at = int(answer.headers[ATTEMPT]), time.monotonic()
+            params = {"attempt": attempt, "rank": rank or None, "restart": restart}
+            with client.stream("GET", path, params={**params, "offset": offset, "follow": "true"}) as answer:
+                attempt, restart, heard_at = int(answer.headers[ATTEMPT]), int(answer.headers.get(START, 0)), time.monotonic()
                 for piece in answer.iter_bytes():
                     heard_at = time.monotonic()
                     offset += len(piece)
                     yield piece
-            rest = client.send("GET", f"/api/v1/jobs/{job_id}/logs", params={"offset": offset, "attempt": attempt, "rank": rank or None})
+            rest = client.send("GET", path, params={**params, "attempt": attempt, "restart": restart, "offset": offset})
             heard_at = time.monotonic()
-            if not rest.content and rest.headers[COMPLETE] == "true":
+            if rest.content or rest.headers[COMPLETE] != "true":
+                continue
+            if int(rest.headers.get(STARTS, 1)) <= restart + 1:
                 return
+            offset, restart = 0, restart + 1
+            if on_start is not None:
+                on_start(restart + 1)
         except (Unreachable, ServerFault):
             if time.monotonic() - heard_at > patience_s:
                 raise

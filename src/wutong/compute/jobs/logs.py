@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wutong.centre import service as centre
-from wutong.centre.rules import LogChunk, Run
+from wutong.centre.rules import LogChunk, Run, RunPhase
 from wutong.centre.service import Engines
 from wutong.compute.jobs.rules import Attempt, JobLimits
 from wutong.kit.errors import NotFound
@@ -23,6 +23,17 @@ class LogSource:
     ended: bool
     rank: int = 0
     ranks: int = 1
+
+    @property
+    def last_start(self) -> int:
+        """Return the number of the latest start, counted from 0: a requeue by the engine begins another within the attempt, with a log of its own."""
+        return self.run.restart if self.run is not None else self.attempt.restart if self.attempt is not None else 0
+
+    def is_over(self, start: int) -> bool:
+        """Tell whether we know that a start writes no more. Its engine knows sooner, but not whether another follows."""
+        if start < self.last_start or self.ended:
+            return True
+        return self.attempt is not None and (self.run is None or self.run.phase is RunPhase.ENDED)
 
 
 def read_log(engines: Engines, limits: JobLimits, source: LogSource, *, offset: int, limit: int = CHUNK, restart: int | None = None) -> LogChunk:
