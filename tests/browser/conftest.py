@@ -1,6 +1,7 @@
 """A real centre on this machine and a real browser before it. `make test-browser` installs Chromium; without it these tests are skipped.
 
-Every page that a test opens is watched: a request to another host, an error of a script, or something the Content-Security-Policy refused fails the test.
+Every page that a test opens is watched: a request to another host, an error of a script, or something that the Content-Security-Policy refused
+fails the test.
 """
 
 import os

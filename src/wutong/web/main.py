@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,6 +50,7 @@ def create_portal(context: Context) -> FastAPI:
     app.mount(assets.URL.rstrip("/"), StaticFiles(directory=assets.FOLDER, check_dir=False))
     errors.add_handlers(app)
     app.add_middleware(Headers)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Frame, tell=errors.tell)
     return app
 
