@@ -10,6 +10,7 @@ export interface Island {
 
 const MODULES: Record<string, () => Promise<Island>> = {
   chart: () => import("./charts"),
+  jobform: () => import("./jobform"),
   logview: () => import("./logview"),
   upload: () => import("./upload"),
 };
