@@ -39,7 +39,7 @@ async def read_logs(
     source = await find_log(asking, job_id, attempt=attempt, rank=rank)
     start = source.last_start if restart is None else restart
     if start > source.last_start:
-        raise NotFound(kind="start", id=f"{start} of job {job_id}")
+        raise NotFound(kind="start", id=f"{start}, counted from 0, of job {job_id}")
     headers = {ATTEMPT: str(source.attempt.number if source.attempt else 1), RANKS: str(source.ranks)}
     headers |= {START: str(start), STARTS: str(source.last_start + 1), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
     if follow:

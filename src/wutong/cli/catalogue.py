@@ -1,27 +1,43 @@
-"""`wutong flavors` and `wutong env`: what jobs can run on, and in."""
+"""`wutong flavors`, `maintenance` and `env`: what jobs can run on, when not, and in what."""
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from wutong.cli import show
 from wutong.cli.common import Json, client
+from wutong.cli.forecast import wait_in_short
 from wutong.cli.show import Stop, yuan
-from wutong.sdk import catalogue
+from wutong.sdk import catalogue, operations
 from wutong.sdk.catalogue import Environment, Flavour
 
 environments = typer.Typer(help="Named sets of libraries that jobs run in.", no_args_is_help=True)
 
 
 def flavors(as_json: Json = False) -> None:
-    """List machine sizes and what a card-hour of each costs now."""
+    """List machine sizes, what a card-hour of each costs now, and how long a job of an hour would wait."""
     with client() as centre:
         found = catalogue.list_flavours(centre)
-    rows = [(f.name, f.pool, f.accelerator, f.cards, f.cpus, show.size(f.memory_mb * 2**20), price(f), f.description) for f in found]
-    columns = ("FLAVOUR", "?POOL", "ACCELERATOR", ">CARDS", ">CPUS", ">MEMORY", ">PER CARD-HOUR", "?")
+    rows = [row(flavour) for flavour in found]
+    columns = ("FLAVOUR", "?POOL", "ACCELERATOR", ">CARDS", ">CPUS", ">MEMORY", ">PER CARD-HOUR", "?SERVICE", "?WAIT NOW", "?PARTITION", "?")
     show.listing(found, columns, rows, empty="The centre offers no machines yet.", as_json=as_json)
+
+
+def row(flavour: Flavour) -> tuple[Any, ...]:
+    """Write a flavour as a row."""
+    size = (flavour.cards, flavour.cpus, show.size(flavour.memory_mb * 2**20))
+    wait = wait_in_short(flavour.expected_wait_s, flavour.expected_wait_bound_s)
+    return (flavour.name, flavour.pool, flavour.accelerator, *size, price(flavour), flavour.service, wait, flavour.partition, flavour.description)
+
+
+def maintenance(as_json: Json = False) -> None:
+    """List maintenance that is announced or under way: no job starts on those machines that would not end before."""
+    with client() as centre:
+        found = operations.list_maintenance(centre)
+    rows = [(m.pool, "all" if m.whole_pool else "some", m.begins_at, m.ends_at, m.state.replace("_", " "), m.reason) for m in found]
+    show.listing(found, ("POOL", "?MACHINES", "FROM", "TO", "STATE", "?REASON"), rows, empty="No maintenance is announced.", as_json=as_json)
 
 
 def price(flavour: Flavour) -> str:

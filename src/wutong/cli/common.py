@@ -17,12 +17,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def client(*, signed_in: bool = True) -> Client:
+def client(*, signed_in: bool = True, timeout_s: float = 30.0) -> Client:
     """Return a client for the centre of the configuration; it closes at the end of a `with` block."""
     chosen = config.load()
     if signed_in and not chosen.token:
         raise Stop(f"You are not signed in to {chosen.url}. Run `wutong login` first.")
-    return Client(chosen.url, chosen.token)
+    return Client(chosen.url, chosen.token, timeout_s=timeout_s)
 
 
 def checked(model: type[M], fields: Mapping[str, Any], *, hint: str = "") -> M:

@@ -11,10 +11,11 @@ import typer
 
 from wutong.cli import jobfile, push, show
 from wutong.cli.common import Json, Yes, client
+from wutong.cli.forecast import start_in_words, wait_in_words
 from wutong.cli.show import Stop, card_hours, duration, yuan
 from wutong.sdk import jobs
 from wutong.sdk.client import Client
-from wutong.sdk.jobs import ENDED, Estimate, Job, JobRequest, JobState
+from wutong.sdk.jobs import ENDED, Estimate, Job, JobRequest, JobState, LaunchName
 
 app = typer.Typer(help="Submit jobs and see where they stand.", no_args_is_help=True)
 
@@ -30,6 +31,12 @@ def submit(  # noqa: PLR0917 typer makes options of parameters
     environment: Annotated[str | None, typer.Option("--environment", "-e", help="Named environment.")] = None,
     data: Annotated[list[str] | None, typer.Option(help="Data set to show to the job: `digits`, `digits@3`, or `name=digits@3`. Repeatable.")] = None,
     flavour: Annotated[str | None, typer.Option("--flavor", "--flavour", "-f", help="Machine size.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="How many machines of that size.")] = None,
+    processes: Annotated[int | None, typer.Option(help="Processes of a training on each machine.")] = None,
+    launch: Annotated[LaunchName | None, typer.Option(help="Start the command once, on each node, or `processes` times on each.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Signal on which the command saves its state: `SIGUSR1`, or with 120 s for it `SIGUSR1:120`.")
+    ] = None,
     time_limit: Annotated[int | None, typer.Option(help="Seconds after which it is stopped.")] = None,
     tries: Annotated[int | None, typer.Option(help="How often a failing command is tried.")] = None,
     model: Annotated[str | None, typer.Option(help="Model whose new version the outputs become.")] = None,
@@ -45,6 +52,7 @@ def submit(  # noqa: PLR0917 typer makes options of parameters
     """Submit a job, from a file, from options, or both. Shows the estimate and asks before it holds money."""
     given: dict[str, Any] = {"name": name, "command": command, "environment": environment, "flavour": flavour, "tries": tries}
     given |= {"time_limit_s": time_limit, "array": array, "after": after, "secrets": secret}
+    given |= {"nodes": nodes, "processes": processes, "launch": launch, "checkpoint": checkpoint and jobfile.checkpoint(checkpoint)}
     fields = jobfile.gather(file, given, data=data or [], variables=variable or [], model=model)
     with client() as centre:
         folder = code or fields.get("code")
@@ -75,7 +83,8 @@ def in_words(cost: Estimate) -> str:
     paid = f", {card_hours(cost.package_seconds)} from packages" if cost.package_seconds else ""
     paid += f", {yuan(cost.credit_fen)} from credits" if cost.credit_fen else ""
     usual = f" Jobs like it cost you {yuan(cost.typical_fen)} of late." if cost.typical_fen is not None else ""
-    return " ".join([f"{most}{paid}.{usual}", *map(show.cell, cost.notices)])
+    wait = "" if cost.expected_wait_s is None else f" Submitted now, it {wait_in_words(cost.expected_wait_s, cost.expected_wait_bound_s)}."
+    return " ".join([f"{most}{paid}.{usual}{wait}", *map(show.cell, cost.notices)])
 
 
 @app.command()
@@ -101,8 +110,8 @@ def list_(
 
 
 def why(job: Job) -> str:
-    """Write why a job is where it is, nothing where all went well."""
-    return "" if job.state == JobState.SUCCEEDED else job.reason or ""
+    """Write why a job is where it is, of one in the queue when it starts; nothing where all went well."""
+    return "" if job.state == JobState.SUCCEEDED else job.reason or start_in_words(job) or ""
 
 
 def ran(job: Job) -> str:
@@ -130,6 +139,7 @@ def show_(job_id: JobId, as_json: Json = False) -> None:
             ("detail", job.detail),
             ("position", job.position),
             ("waits for", job.waiting_for),
+            ("forecast", start_in_words(job)),
             ("flavour", f"{job.flavour} x {job.nodes}" if job.nodes > 1 else job.flavour),
             ("ranks", f"0 to {job.ranks - 1}, each with a log of its own (`--rank`)" if job.ranks > 1 else None),
             ("environment", job.environment),
@@ -143,9 +153,9 @@ def show_(job_id: JobId, as_json: Json = False) -> None:
             ("metrics", json.dumps(job.metrics) if job.metrics else None),
         ]
     )
-    rows = [(a.number, a.reason or "under way", a.exit_code, a.started_at, a.ended_at, a.detail) for a in attempts]
+    rows = [(a.number, a.restart + 1, a.reason or "under way", a.exit_code, a.started_at, a.ended_at, a.detail) for a in attempts]
     show.out.print()
-    show.table(("ATTEMPT", "ENDED AS", ">EXIT", "?STARTED", "ENDED", "DETAIL"), rows, empty="It was not tried.")
+    show.table(("ATTEMPT", "?>STARTS", "ENDED AS", ">EXIT", "?STARTED", "ENDED", "DETAIL"), rows, empty="It was not tried.")
 
 
 @app.command()
@@ -213,7 +223,7 @@ def follow_to_end(centre: Client, job_id: str) -> int:
 
 def follow_job(centre: Client, job_id: str) -> Job:
     """Print the log of one attempt after the other, and in between what the job waits for; an array has no log. Return the job as it ended."""
-    said, followed = "", 0
+    said, followed = None, 0
     while True:
         job = jobs.get(centre, job_id)
         for number in range(followed + 1, begun(job) + 1):
@@ -225,10 +235,10 @@ def follow_job(centre: Client, job_id: str) -> Job:
             followed = number
         if job.state in ENDED:
             return job
-        now = standing(job)
+        now = job.state, job.position, job.waiting_for, job.detail, job.expected_start
         if now != said and job.state != JobState.RUNNING:
             said = now
-            show.err.print(show.cell(now))
+            show.err.print(show.cell(standing(job)))
         time.sleep(0.3)
 
 
@@ -242,7 +252,9 @@ def standing(job: Job) -> str:
     if job.array_size is not None:
         return f"{job.state}: {show.count(job.array_size, 'job')}, which `wutong job ls --array {job.id}` lists"
     place = f", place {job.position}" if job.position else ""
-    return f"{job.state}{place}: {job.waiting_for or job.detail or job.reason or 'it goes on in a moment'}"
+    waits = f"{job.state}{place}: {job.waiting_for or job.detail or job.reason or 'it goes on in a moment'}"
+    start = start_in_words(job)
+    return waits if start is None else f"{waits.removesuffix('.')}. It {start}."
 
 
 def ending(job: Job) -> str:

@@ -54,6 +54,14 @@ def mounted(text: str) -> dict[str, str]:
     return {"ref": ref, "path": name}
 
 
+def checkpoint(text: str) -> dict[str, Any]:
+    """Read SIGNAL or SIGNAL:SECONDS."""
+    signal, colon, seconds = text.partition(":")
+    if colon and not seconds.isdecimal():
+        raise Stop(f"--checkpoint {text}: write it as SIGNAL or SIGNAL:SECONDS, such as SIGUSR1:120.")
+    return {"signal": signal, **({"grace_s": int(seconds)} if colon else {})}
+
+
 def pair(text: str) -> tuple[str, str]:
     """Read NAME=value."""
     name, equals, value = text.partition("=")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wutong.cli import account, admin, catalogue, job, local, members, money, orders, push, show, splits, storage
+from wutong.cli import account, admin, catalogue, forecast, job, local, members, money, orders, push, show, splits, storage
 from wutong.cli.show import Stop
 from wutong.sdk.data import RepoKind
 from wutong.sdk.errors import ApiError
@@ -31,6 +31,9 @@ app.command()(account.login)
 app.command()(account.logout)
 app.command()(account.whoami)
 app.command()(catalogue.flavors)
+app.command()(catalogue.maintenance)
+app.command("forecast")(forecast.accuracy)
+app.command()(forecast.plan)
 app.command()(money.balance)
 app.command()(money.topup)
 app.command()(money.payments)

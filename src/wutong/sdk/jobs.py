@@ -24,6 +24,9 @@ VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 MOUNT = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 
 
+LaunchName = Literal["once", "node", "rank"]
+
+
 class JobState(StrEnum):
     """Where a job stands; the cause is in `reason` beside it."""
 
@@ -73,7 +76,7 @@ class JobRequest(Sent):
     flavour: str = Field("cpu.1", max_length=64, description="Machine size, from the catalogue.")
     nodes: int = Field(1, ge=1, le=1024)
     processes: int = Field(1, ge=1, le=64, description="Processes of a training on each node.")
-    launch: Literal["once", "node", "rank"] = Field(
+    launch: LaunchName = Field(
         "once", description="Start the command once, on the first node; on each node, as torchrun and msrun want it; or `processes` times on each."
     )
     on_rank_failure: Literal["end", "restart"] = Field(
