@@ -11,9 +11,10 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlalchemy import event
 from starlette.testclient import TestClient
-from tests.api.callers import PASSWORD, Someone, make_context, settle_people
+from tests.api.callers import PASSWORD, Door, Someone, make_context, settle_people
 from tests.conftest import empty
 
+from wutong.api.main import create_app
 from wutong.doorway.asking import COOKIE
 from wutong.doorway.context import Context
 from wutong.identity.passwords import hash_password
@@ -117,3 +118,10 @@ def portal(migrated: Database, home: Path, password_hash: str) -> Iterator[Porta
     app = create_portal(context)
     with TestClient(app):
         yield Portal(context, app, people)
+
+
+@pytest.fixture
+def door(portal: Portal) -> Iterator[Door]:
+    """The JSON door of the same centre, to make things with."""
+    with TestClient(create_app(portal.context)) as http:
+        yield Door(portal.context, http, portal.people)

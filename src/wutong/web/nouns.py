@@ -1,6 +1,6 @@
 """Every router of pages, one file a noun. A new noun is added here and nowhere else."""
 
-from wutong.web import entrance, front, overview, stream
+from wutong.web import components, entrance, environments, front, overview, search, secrets, stream, wall
 from wutong.web.bill import budgets as bill_budgets
 from wutong.web.bill import export as bill_export
 from wutong.web.bill import jobs as bill_jobs
@@ -10,13 +10,34 @@ from wutong.web.buy import catalogue as buy_catalogue
 from wutong.web.buy import orders as buy_orders
 from wutong.web.buy import packages as buy_packages
 from wutong.web.buy import reservations as buy_reservations
+from wutong.web.console.pages import CONSOLE
+from wutong.web.data import files as data_files
+from wutong.web.data import repos as data_repos
+from wutong.web.data import splits as data_splits
+from wutong.web.data import uploads as data_uploads
+from wutong.web.data import versions as data_versions
+from wutong.web.jobs import form as jobs_form
+from wutong.web.jobs import job as jobs_job
+from wutong.web.jobs import listing as jobs_listing
+from wutong.web.jobs import logs as jobs_logs
 from wutong.web.view import Pages
 
 PAGES: tuple[Pages, ...] = (
     front.pages,
     entrance.pages,
     overview.pages,
+    jobs_logs.pages,
+    jobs_listing.pages,
+    jobs_form.pages,
+    jobs_job.pages,
+    secrets.pages,
+    environments.pages,
     stream.pages,
+    data_repos.pages,
+    data_versions.pages,
+    data_files.pages,
+    data_uploads.pages,
+    data_splits.pages,
     buy_catalogue.pages,
     buy_packages.pages,
     buy_reservations.pages,
@@ -26,4 +47,8 @@ PAGES: tuple[Pages, ...] = (
     bill_usage.pages,
     bill_budgets.pages,
     bill_export.pages,
+    *CONSOLE,
+    wall.pages,
+    search.pages,
+    components.pages,
 )
