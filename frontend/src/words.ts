@@ -7,8 +7,17 @@ let own: Partial<Record<string, string>> | undefined;
 
 /** Return a sentence, its `{name}`s filled in. */
 export function word(key: Word, values: Record<string, string | number> = {}): string {
+  return said(key).replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+}
+
+/** Return the word for something that the server names, or its own name where there is none. */
+export function wordFor(group: string, name: string): string {
+  return said(`${group}_${name}` as Word, name);
+}
+
+function said(key: Word, otherwise: string = key): string {
   own ??= read();
-  return (own[key] ?? english[key]).replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+  return own[key] ?? english[key] ?? otherwise;
 }
 
 /** The language of the page, for Intl. */

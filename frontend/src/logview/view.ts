@@ -8,6 +8,7 @@ import { ScrollMap } from "./scroll";
 
 const LINE_PX = 20;
 const SETTLE_MS = 180;
+const SHORT_LINES = 25;
 
 interface Anchor extends Place {
   share: number;
@@ -59,6 +60,7 @@ export class LogView {
 
   /** What is known has changed, or how it is shown: keep the reader's place, and draw. */
   refresh(): void {
+    this.#shorten();
     this.#map.window = this.scroller.clientHeight;
     this.#map.text = Math.max(this.log.index.total * LINE_PX, this.#map.window);
     this.#pane.style.height = `${this.#map.window}px`;
@@ -90,6 +92,13 @@ export class LogView {
     this.#watch.disconnect();
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#rest);
+  }
+
+  /** A log of a few lines that will not grow needs no tall window. */
+  #shorten(): void {
+    const { index, complete } = this.log;
+    const short = complete && index.exact(index.chunks) && index.total > 0 && index.total < SHORT_LINES && !this.wrap;
+    this.scroller.style.blockSize = short ? `${Math.max(4, index.total + 1) * LINE_PX}px` : "";
   }
 
   #goTo(top: number): void {
