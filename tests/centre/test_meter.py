@@ -8,7 +8,7 @@ from tests.centre.conftest import want_run
 from tests.centre.stub import StubEngine
 
 from wutong.centre import service
-from wutong.centre.engines.protocol import UsageRecord
+from wutong.centre.engines.protocol import EndReason, UsageRecord
 from wutong.centre.meter import Meter
 from wutong.centre.usage.rules import Fact, read_record, sort_out
 
@@ -55,6 +55,15 @@ def test_bad_records_are_kept_aside_and_stop_nobody_else(centre, meter, stub):
     meter.step()
     assert [line.run_name for line in journal(centre)] == ["r1", "r2"]
     assert (check(centre).refused, check(centre).foreign, meter.alarms) == (7, 0, 7)
+
+
+def test_the_last_window_of_a_start_says_what_the_centre_did_to_it(centre, meter, stub):
+    lost = replace(RECORD, seconds=12.0, final=True, fault=EndReason.NODE_LOST)
+    odd = [replace(lost, final=False, restart=1), replace(lost, fault=EndReason.FAILED, restart=2), replace(lost, fault="sabotage", restart=3)]
+    stub.journal += [RECORD, *odd, lost]
+    meter.step()
+    assert [(line.restart, line.final, line.fault) for line in journal(centre)] == [(0, False, ""), (0, True, EndReason.NODE_LOST)]
+    assert check(centre).refused == 3
 
 
 def test_usage_of_unknown_runs_is_kept_as_foreign(centre, meter, stub):

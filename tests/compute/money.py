@@ -60,10 +60,10 @@ def start(session: Session, job_id: str = "job_1", attempt: int = 1, **more) -> 
     return name
 
 
-def use(session: Session, run: str, start: datetime, ms: int, *, cards: int = 1, restart: int = 0, final: bool = False) -> None:
+def use(session: Session, run: str, start: datetime, ms: int, *, cards: int = 1, restart: int = 0, final: bool = False, fault: str = "") -> None:
     """Append an absolute fact to the centre's journal."""
     sizes = {"seconds_ms": ms, "cards": cards, "card_seconds_ms": ms * cards}
-    row = {"run_name": run, "restart": restart, "window_start": start, "final": final, "recorded_at": clock.now(), **sizes}
+    row = {"run_name": run, "restart": restart, "window_start": start, "final": final, "fault": fault, "recorded_at": clock.now(), **sizes}
     session.execute(insert(UsageRow), [row])
 
 

@@ -60,7 +60,7 @@ class StatementLine(Received):
 class Charge(Received):
     """A usage window of a bill line, as rated: its price, the entry that paid it (`transfer_key`), and the record it came from (`usage_seq`).
 
-    `kind` is usage, waived (the centre's own fault: nobody pays) or reversal (`reverses` names what was taken back).
+    `kind` is usage, waived (the centre's own fault: nobody pays) or reversal (`reverses` names what was taken back). `reason` says which fault.
     """
 
     id: str
@@ -78,6 +78,7 @@ class Charge(Received):
     transfer_key: str | None
     reverses: str | None
     at: datetime
+    reason: str = ""
 
 
 class UsageLine(Received):
@@ -91,6 +92,7 @@ class UsageLine(Received):
     cards: int
     card_seconds_ms: int
     final: bool
+    fault: str = ""
 
 
 class BillItem(Received):

@@ -155,6 +155,40 @@ def test_our_fault_costs_nothing_also_what_comes_late(centre, settle):
     assert_books_balance(centre)
 
 
+def test_a_start_that_the_centre_cut_short_costs_nothing_and_the_next_one_does(centre, settle):
+    begin = clock.now()
+    with centre.session() as session:
+        run = world.start(session)
+        world.use(session, run, begin, 600_000)
+        world.use(session, run, begin + world.minutes(10), 600_000)
+    settle()
+    with centre.session() as session:
+        world.use(session, run, begin + world.minutes(20), 300_000, final=True, fault=EndReason.NODE_LOST)
+        world.use(session, run, begin + world.minutes(30), 600_000, restart=1, final=True)
+    settle()
+    with centre.session() as session:
+        world.use(session, run, begin + world.minutes(21), 60_000)  # late, of the lost start
+        billing.attempt_ended(session, run, reason=EndReason.COMPLETED, our_fault=False)
+        billing.close_job(session, "job_1")
+    settle()
+    shown = [(line.restart, line.kind, line.amount_fen, line.reason) for line in lines(centre)]
+    assert sorted(shown) == sorted(
+        [
+            (0, ChargeKind.USAGE, 100, ""),
+            (0, ChargeKind.USAGE, 100, ""),
+            (0, ChargeKind.WAIVED, 0, EndReason.NODE_LOST),
+            (0, ChargeKind.REVERSAL, -100, EndReason.NODE_LOST),
+            (0, ChargeKind.REVERSAL, -100, EndReason.NODE_LOST),
+            (0, ChargeKind.WAIVED, 0, EndReason.NODE_LOST),
+            (1, ChargeKind.USAGE, 100, ""),
+        ]
+    )
+    now, cost = balance(centre), world.money(centre)
+    assert (now.cash_fen, now.held_fen) == (99_900, 0)
+    assert (cost.amount_fen, cost.settled_at is not None) == (100, True)
+    assert_books_balance(centre)
+
+
 def test_usage_beyond_hold_and_cash_becomes_debt_and_blocks_new_starts(centre, settle):
     with centre.session() as session:
         world.top_up(session, 600, "ten_poor")

@@ -59,6 +59,7 @@ class Settling(RuleBasedStateMachine):
         self.prices = [(self.origin, 777)]
         self.totals: dict[str, dict[tuple[int, int], int]] = {}
         self.faults: set[str] = set()
+        self.lost_starts: set[tuple[str, int]] = set()
         self.late: dict[str, dict[tuple[int, int], int]] = {}
         self.attempts: dict[str, int] = {}
         self.created: dict[str, datetime] = {}
@@ -111,22 +112,24 @@ class Settling(RuleBasedStateMachine):
         if job not in self.closed and not any(other.startswith(f"w-{job}-") for other in self.open_runs()):
             self.append(run, self.late.setdefault(run, {}), 0, 0, 30_001, final=False)
 
-    def append(self, run: str, totals: dict, restart: int, window: int, ms: int, *, final: bool) -> None:
+    def append(self, run: str, totals: dict, restart: int, window: int, ms: int, *, final: bool, fault: str = "") -> None:
         if (run, restart, window, ms, final) in self.journal:
             return
         self.journal.add((run, restart, window, ms, final))
         with self.database.session() as session:
-            world.use(session, run, self.origin + world.minutes(window), ms, restart=restart, final=final)
+            world.use(session, run, self.origin + world.minutes(window), ms, restart=restart, final=final, fault=fault)
+        if fault:
+            self.lost_starts.add((run, restart))
         totals[restart, window] = max(totals.get((restart, window), 0), ms)
 
     @precondition(lambda self: self.totals)
-    @rule(data=st.data(), restart=st.integers(0, 1), window=st.integers(0, 8), ms=st.integers(1, 60_000), final=st.booleans())
-    def engine_reports(self, data, restart: int, window: int, ms: int, final: bool) -> None:
+    @rule(data=st.data(), restart=st.integers(0, 1), window=st.integers(0, 8), ms=st.integers(1, 60_000), final=st.booleans(), lost=st.booleans())
+    def engine_reports(self, data, restart: int, window: int, ms: int, final: bool, lost: bool) -> None:
         """New windows, growth, smaller totals that come late, usage after the end: all the same to us."""
         run = data.draw(st.sampled_from(sorted(self.totals)))
         begins = self.origin + world.minutes(window)
         self.clock.advance(max((begins - clock.now()).total_seconds(), 0))  # nothing is used before its time, at a price that may change until then
-        self.append(run, self.totals[run], restart, window, ms, final=final)
+        self.append(run, self.totals[run], restart, window, ms, final=final, fault=EndReason.NODE_LOST if final and lost else "")
 
     @rule(steps=st.integers(1, 4))
     def settle_a_little(self, steps: int) -> None:
@@ -198,6 +201,13 @@ class Settling(RuleBasedStateMachine):
         fen = sum(line.amount_fen for line in lines)
         if run in self.faults:
             assert (fen, sum(line.package_seconds for line in lines)) == (0, 0)
+            return
+        lost = {restart for name, restart in self.lost_starts if name == run}
+        assert sum(line.amount_fen + line.package_seconds for line in lines if line.restart in lost) == 0
+        if lost:
+            if not self.packaged:
+                owed = sum(self.price_of(job, window) * ms for (restart, window), ms in totals.items() if restart not in lost) / 3_600_000
+                assert owed - 1 - len(lost) < fen < owed + 1 + len(lost)
             return
         assert fen == sum(line.units for line in lines) // 3_600_000
         if self.packaged and TENANTS[job] == "ten_a":

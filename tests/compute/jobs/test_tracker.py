@@ -75,6 +75,23 @@ def test_our_own_faults_cost_neither_tries_nor_money(world, owner, reason):
     assert world.balance(owner).held_fen == 0
 
 
+def test_a_start_that_a_lost_node_cut_short_is_free_though_its_attempt_goes_on(world, owner):
+    world.engine.default = Script(seconds=130)
+    job = world.submit(owner)
+    world.advance(1)
+    world.advance(100)
+    paid = world.balance(owner)
+    assert paid.cash_fen + paid.held_fen < 100_000
+    world.engine.requeue(run_of(job), fault=EndReason.NODE_LOST)
+    for _ in range(4):
+        world.advance(60)
+    assert world.job(job).state is JobState.SUCCEEDED
+    world.advance(700)
+    assert len(world.engine.starts) == 2
+    assert world.balance(owner).cash_fen == 100_000 - 130
+    assert world.balance(owner).held_fen == 0
+
+
 def test_preempted_work_goes_on_from_its_checkpoint_and_costs_no_try(world, owner):
     job = world.submit(owner)
     world.run_loops()

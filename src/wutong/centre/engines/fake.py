@@ -129,10 +129,10 @@ class FakeEngine:
         run.ends_ms = self.now_ms
         self._finish(run, exit_code=exit_code)
 
-    def requeue(self, name: str) -> None:
-        """Take a running run off its place and queue it again: a restart."""
+    def requeue(self, name: str, *, fault: EndReason | None = None) -> None:
+        """Take a running run off its place and queue it again: a restart. `fault` says that the centre cut its start short."""
         run = self._runs[name]
-        self._meter(run, ended=True)
+        self._meter(run, ended=True, fault=fault or "")
         self._see(run, phase=Phase.QUEUED, restart=run.seen.restart + 1, started_at=None, node=None)
         run.stopping = None
 
@@ -286,14 +286,15 @@ class FakeEngine:
         if run.seen.started_at is not None:
             self._meter(run, ended=True)
 
-    def _meter(self, run: _Run, *, ended: bool) -> None:
+    def _meter(self, run: _Run, *, ended: bool, fault: str = "") -> None:
         started = round((run.seen.started_at or 0) * 1000)
         until = round(run.seen.ended_at * 1000) if run.seen.ended_at is not None else self.now_ms
         for window in windows(started, until, window_ms=WINDOW_MS, ended=ended):
-            self._write_usage(run, window)
+            self._write_usage(run, window, fault if window.final else "")
 
-    def _write_usage(self, run: _Run, window: Window) -> None:
-        record = UsageRecord(run.spec.name, run.seen.restart, window.start_ms / 1000, window.used_ms / 1000, run.spec.slots, window.final)
+    def _write_usage(self, run: _Run, window: Window, fault: str) -> None:
+        start, seconds = window.start_ms / 1000, window.used_ms / 1000
+        record = UsageRecord(run.spec.name, run.seen.restart, start, seconds, run.spec.slots, window.final, fault)
         key = (run.spec.name, run.seen.restart, window.start_ms)
         if key not in self._usage or self._usage[key][1] != record:
             self._seq += 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from wutong.centre.engines.protocol import Absent, Accepted, Refused, Unknown
+from wutong.centre.engines.protocol import Absent, Accepted, EndReason, Refused, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class Accounted:
     def seconds(self) -> int:
         """How long it took; 0 while it goes on."""
         return 0 if self.ended is None else max(0, self.ended - self.started)
+
+
+CUT_SHORT = {"NODE_FAIL": EndReason.NODE_LOST, "BOOT_FAIL": EndReason.ENGINE_FAULT}
+"""The accounting's words for a start that was cut short by the centre, not by its owner or by the cluster's rules, and what they mean."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class UsageRecord:
     """An absolute fact: `seconds` that run `name`, start `restart`, held `slots` accelerators inside the window that began at `window_start`.
 
     Repeating a record changes nothing. `seconds` of one (name, restart, window_start) never falls; `final` marks the last window of a start.
+    `fault` comes with the last window of a start that the centre cut short while its run goes on: an `EndReason` that is the centre's fault.
     """
 
     name: str
@@ -134,6 +135,7 @@ class UsageRecord:
     seconds: float
     slots: int
     final: bool
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """What a foreign start is, which pool it used, and its usage in windows. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from wutong.centre.catalogue import kinds
 from wutong.centre.catalogue.rules import Pool
-from wutong.centre.engines.operations import Accounted
+from wutong.centre.engines.operations import CUT_SHORT, Accounted
 from wutong.centre.engines.protocol import UsageRecord
 from wutong.centre.engines.usage import windows
 
@@ -78,5 +78,7 @@ def pool_of(engine: str, start: Accounted, pools: Sequence[Pool]) -> Pool | None
 def usage_of(start: ForeignStart) -> Iterator[UsageRecord]:
     """Yield its usage by the clock's hours, so that each is rated at the price and in the month of its time."""
     begin, end = (round(moment.timestamp() * 1000) for moment in (start.started_at, start.ended_at))
+    fault = CUT_SHORT.get(start.state, "")
     for window in windows(begin, end, window_ms=WINDOW_MS, ended=True):
-        yield UsageRecord(start.name, 0, window.start_ms / 1000, window.used_ms / 1000, start.cards, window.final)
+        record = UsageRecord(start.name, 0, window.start_ms / 1000, window.used_ms / 1000, start.cards, window.final)
+        yield replace(record, fault=fault) if window.final else record

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from wutong.centre.engines.protocol import UsageRecord
+from wutong.centre.engines.protocol import EndReason, UsageRecord
 
 _MAX_MS = 400 * 24 * 3600 * 1000
 _MAX_CARDS = 1_000_000
+_FAULTS = frozenset((EndReason.NODE_LOST, EndReason.ENGINE_FAULT))
 
 Window = tuple[str, int, datetime]
 """Run name, restart and start of the window: the scope a total belongs to."""
@@ -18,7 +19,8 @@ Window = tuple[str, int, datetime]
 class Usage:
     """One line of the usage journal: run `run_name`, start `restart`, held `cards` cards for `seconds_ms` inside the window so far.
 
-    A later line of the same window carries a larger total, not an increment: a reader rates the difference to what it has rated.
+    A later line of the same window carries a larger total, not an increment: a reader rates the difference to what it has rated. `fault`, on the last
+    line of a start, says why nobody pays for that start: it is the engine's word for what the centre did to it.
     """
 
     seq: int
@@ -29,6 +31,7 @@ class Usage:
     cards: int
     card_seconds_ms: int
     final: bool
+    fault: str = ""
 
     @property
     def id(self) -> str:
@@ -44,11 +47,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """How far a window has come."""
+    """How far a window has come, and whether it is the last of a start that the centre cut short."""
 
     seconds_ms: int
     cards: int
     final: bool
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,13 @@ def read_record(record: UsageRecord) -> Fact | Refusal:
         return Refusal(record, "The total is negative or beyond any window.")
     if not (0 <= record.slots <= _MAX_CARDS and 0 <= record.restart < 2**31):
         return Refusal(record, "The number of cards or of the restart is out of range.")
+    if record.fault and (not record.final or record.fault not in _FAULTS):
+        return Refusal(record, "A fault of the centre is told with the last window of a start, in a word that is known.")
     try:
         start = datetime.fromtimestamp(round(record.window_start * 1000) / 1000, UTC)
     except (OverflowError, OSError, ValueError):
         return Refusal(record, "The window begins at no possible time.")
-    return Fact((record.name, record.restart, start), Total(seconds_ms, record.slots, record.final))
+    return Fact((record.name, record.restart, start), Total(seconds_ms, record.slots, record.final, record.fault))
 
 
 def believe(known: Total | None, new: Total) -> str | None:

@@ -23,7 +23,9 @@ _TOTALS = text("""
     WHERE (run_name, restart, window_start) IN
         (SELECT * FROM unnest(CAST(:names AS text[]), CAST(:restarts AS int[]), CAST(:starts AS timestamptz[])))
     ORDER BY run_name, restart, window_start, seconds_ms, final""")
-_APPEND = insert_rows("centre_usage", ("run_name", "restart", "window_start", "seconds_ms", "cards", "card_seconds_ms", "final", "recorded_at"))
+_APPEND = insert_rows(
+    "centre_usage", ("run_name", "restart", "window_start", "seconds_ms", "cards", "card_seconds_ms", "final", "fault", "recorded_at")
+)
 _TABLE = UsageRow.__table__
 _AFTER = select(*_USAGE).where(_TABLE.c.seq > bindparam("cursor")).order_by(_TABLE.c.seq).limit(bindparam("most"))
 _FINAL = select(_TABLE.c.run_name, _TABLE.c.restart).where(one_of(_TABLE.c.run_name, "names"), _TABLE.c.final)
@@ -101,5 +103,11 @@ def _aside(engine: str, record: UsageRecord) -> dict[str, object]:
 def _columns(fact: Fact) -> dict[str, object]:
     name, restart, start = fact.window
     total = fact.total
-    sizes = {"seconds_ms": total.seconds_ms, "cards": total.cards, "card_seconds_ms": total.seconds_ms * total.cards, "final": total.final}
+    sizes = {
+        "seconds_ms": total.seconds_ms,
+        "cards": total.cards,
+        "card_seconds_ms": total.seconds_ms * total.cards,
+        "final": total.final,
+        "fault": total.fault,
+    }
     return {"run_name": name, "restart": restart, "window_start": start, **sizes}

@@ -26,6 +26,7 @@ class UsageRow(Base):
     cards: Mapped[int]
     card_seconds_ms: Mapped[int] = mapped_column(BigInteger)
     final: Mapped[bool]
+    fault: Mapped[str] = mapped_column(server_default="")
     recorded_at: Mapped[datetime]
 
 

@@ -53,6 +53,7 @@ def set_aside(session: Session, usage: Usage, reason: Unrated, detail: str) -> N
         "cards": usage.cards,
         "card_seconds_ms": usage.card_seconds_ms,
         "final": usage.final,
+        "fault": usage.fault,
         "reason": reason.value,
         "detail": detail[:1000],
         "tries": 1,
@@ -97,12 +98,13 @@ def charge_lags(session: Session, since: datetime, limit: int = 500) -> list[flo
     return [max(0.0, (charged - ended).total_seconds()) for charged, ended in session.execute(rows.group_by(last.c.run_name, RunEndRow.at))]
 
 
-def unreversed(session: Session, run_name: str, limit: int) -> list[Charge]:
-    """Return charges of an attempt that took something and were not taken back."""
+def unreversed(session: Session, run_name: str, limit: int, *, restart: int | None = None) -> list[Charge]:
+    """Return charges of an attempt, or of one of its starts, that took something and were not taken back."""
     back = aliased(ChargeRow)
     paid = (ChargeRow.amount_fen > 0) | (ChargeRow.package_seconds > 0)
     query = select(ChargeRow).outerjoin(back, back.reverses == ChargeRow.id)
     query = query.where(ChargeRow.run_name == run_name, ChargeRow.kind == ChargeKind.USAGE.value, paid, back.id.is_(None))
+    query = query if restart is None else query.where(ChargeRow.restart == restart)
     return [charge(row) for row in session.scalars(query.order_by(ChargeRow.seq).limit(limit))]
 
 
@@ -143,4 +145,4 @@ def _item(job: BilledJobRow, count: int, sums: list[int]) -> BillItem:
 
 
 def _usage(row: UnratedRow) -> Usage:
-    return Usage(row.usage_seq, row.run_name, row.restart, row.window_start, row.seconds_ms, row.cards, row.card_seconds_ms, row.final)
+    return Usage(row.usage_seq, row.run_name, row.restart, row.window_start, row.seconds_ms, row.cards, row.card_seconds_ms, row.final, row.fault)

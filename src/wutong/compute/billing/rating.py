@@ -35,6 +35,8 @@ class Rater:
         self._session = session
         self._usages = usages
         self._runs = store.lock_runs(session, {usage.run_name for usage in usages})
+        self._faults = store.start_faults(session, self._runs)
+        self._fresh: dict[tuple[str, int], str] = {}
         self._rated = charge_store.rated_windows(session, {usage.window for usage in usages})
         self._prices = catalogue.price_versions(session, {run.job.flavour for run in self._runs.values()})
         self._charges: list[Charge] = []
@@ -71,12 +73,14 @@ class Rater:
         run = self._runs.get(usage.run_name)
         if run is None:
             return Unrated.UNKNOWN_RUN, "No job of this centre has this attempt."
+        if usage.fault and (usage.run_name, usage.restart) not in self._faults:
+            self._faults[usage.run_name, usage.restart] = self._fresh[usage.run_name, usage.restart] = usage.fault
         before = self._rated.get(usage.window, 0)
         if usage.card_seconds_ms > before:
             # A first window begins before its job does, and a price may have changed, or begun, between the two.
             used_from = max(usage.window_start, min(run.job.created_at, usage.window_start + timedelta(minutes=1)))
             price = price_in_force(self._prices[run.job.flavour], used_from)
-            if price is None and not run.row.fault:
+            if price is None and not self._fault(run, usage):
                 return Unrated.NO_PRICE, f"The flavour {run.job.flavour} had no price at {used_from.isoformat()}."
             self._charge(run, usage, before, price, together=together)
         if usage.final:
@@ -85,9 +89,10 @@ class Rater:
 
     def _charge(self, run: LockedRun, usage: Usage, before: int, price: Price | None, *, together: bool) -> None:
         card_ms = usage.card_seconds_ms - before
-        if run.row.fault or price is None:
+        fault = self._fault(run, usage)
+        if fault or price is None:
             run.meter = rules.waive(run.meter, card_ms)
-            self._note(run, usage, before, rules.Rated(run.meter, 0, 0, 0, 0), None)
+            self._note(run, usage, before, rules.Rated(run.meter, 0, 0, 0, 0), None, fault)
             return
         rated = rules.rate(run.meter, card_ms, price.fen_per_card_hour, run.job.held_package_s)
         key = rules.usage_key(usage.run_name, usage.restart, usage.window_start, usage.card_seconds_ms)
@@ -101,7 +106,13 @@ class Rater:
         self._note(run, usage, before, rated, price)
         self._used[usage.run_name] = run, usage, price
 
-    def _note(self, run: LockedRun, usage: Usage, before: int, rated: rules.Rated, price: Price | None) -> None:
+    def _fault(self, run: LockedRun, usage: Usage) -> str:
+        """Return why nobody pays for the start that a record is of, or for its whole attempt; nothing where somebody does."""
+        if run.row.fault:
+            return store.end_reason(self._session, usage.run_name)
+        return self._faults.get((usage.run_name, usage.restart), "")
+
+    def _note(self, run: LockedRun, usage: Usage, before: int, rated: rules.Rated, price: Price | None, reason: str = "") -> None:
         job, month = run.job, month_of(usage.window_start)
         card_ms = usage.card_seconds_ms - before
         paid = rated.package_seconds or rated.amount_fen
@@ -131,6 +142,7 @@ class Rater:
                 reverses=None,
                 month=month,
                 at=clock.now(),
+                reason=reason,
             )
         )
         self._spent.append(SpendPart(job.tenant_id, job.person_id, month, rated.amount_fen, rated.package_seconds, card_ms))
@@ -161,6 +173,7 @@ class Rater:
         for run, usage, price in self._used.values():
             self._cover(run, usage, price)
         self._session.flush()
+        store.add_start_faults(self._session, self._fresh)
         charge_store.add_charges(self._session, self._charges)
         budgets.add_spend(self._session, self._spent)
         paid = {(part.tenant_id, part.person_id) for part in self._spent if part.amount_fen}

@@ -120,7 +120,10 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One line below a job on the bill: the part of a usage window that was new, with the price it was rated at and the entry that paid it."""
+    """One line below a job on the bill: the part of a usage window that was new, with the price it was rated at and the entry that paid it.
+
+    `reason` says why nobody pays for what is waived or taken back: an `EndReason` that is the centre's fault.
+    """
 
     id: str
     seq: int
@@ -145,6 +148,7 @@ class Charge:
     reverses: str | None
     month: str
     at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +273,15 @@ def waive(meter: Meter, card_ms: int) -> Meter:
 
 
 def forgive(meter: Meter, charges: Sequence[Charge]) -> Meter:
-    """Take charges of an attempt off its meter; its card time stays counted. When none is left, neither is any part of a fen."""
+    """Take charges of an attempt off its meter; its card time stays counted.
+
+    What is charged is whole fen of a running sum, so the parts of a fen that are left may differ by less than one from those of what still stands.
+    """
     amount_fen = meter.amount_fen - sum(charge.amount_fen for charge in charges)
+    units = meter.units - sum(charge.units for charge in charges)
+    units = min(max(units, amount_fen * UNITS_PER_FEN), (amount_fen + 1) * UNITS_PER_FEN - 1)
     seconds = meter.package_seconds - sum(charge.package_seconds for charge in charges)
-    return replace(meter, amount_fen=amount_fen, units=amount_fen * UNITS_PER_FEN, package_seconds=seconds, package_carry_ms=0)
+    return replace(meter, amount_fen=amount_fen, units=units, package_seconds=seconds, package_carry_ms=0)
 
 
 def copy_charge(charge: Charge, changed: dict[str, Any]) -> Charge:

@@ -12,7 +12,6 @@ from wutong.compute.billing import charge_store, ladder_store, rules, service, s
 from wutong.compute.billing.holds import take_back
 from wutong.compute.billing.rating import Rater
 from wutong.compute.billing.rules import Charge, ChargeKind
-from wutong.compute.billing.tables import RunEndRow
 from wutong.compute.budgets import service as budgets
 from wutong.compute.budgets.rules import SpendPart, month_of
 from wutong.kit import clock, cursors
@@ -75,24 +74,29 @@ class Settler:
         return bool(usages)
 
     def _ends(self) -> bool:
+        """Take back what was our fault: whole attempts, and single starts of attempts that went on."""
         with self._database.session() as session:
             ends = store.due_ends(session, self._batch)
-            runs = store.lock_runs(session, [end.run_name for end in ends])
+            starts = store.due_start_faults(session, self._batch)
+            runs = store.lock_runs(session, {*(end.run_name for end in ends), *(start.run_name for start in starts)})
             for end in ends:
-                if not end.our_fault or self._take_back(session, runs[end.run_name], end):
+                run = runs[end.run_name]
+                run.row.fault = run.row.fault or end.our_fault
+                if not end.our_fault or self._take_back(session, run, end.reason):
                     end.done_at = clock.now()
-        return bool(ends)
+            for start in starts:
+                if self._take_back(session, runs[start.run_name], start.reason, restart=start.restart):
+                    start.done_at = clock.now()
+        return bool(ends or starts)
 
-    def _take_back(self, session: Session, run: store.LockedRun, end: RunEndRow) -> bool:
-        """Reverse the charges of an attempt that ended by our fault, some at a time; True when none is left."""
-        run.row.fault = True
-        charges = charge_store.unreversed(session, run.row.run_name, self._batch)
+    def _take_back(self, session: Session, run: store.LockedRun, reason: str, *, restart: int | None = None) -> bool:
+        """Reverse the charges of an attempt, or of one of its starts, some at a time; True when none is left."""
+        charges = charge_store.unreversed(session, run.row.run_name, self._batch, restart=restart)
         for charge in charges:
-            take_back(session, charge, reason=f"The centre was at fault ({end.reason}).")
-        meter = run.meter
-        run.meter = rules.forgive(meter, charges)
+            take_back(session, charge, reason=f"The centre was at fault ({reason}).")
+        run.meter = rules.forgive(run.meter, charges)
         session.flush()
-        charge_store.add_charges(session, [_reversal(charge) for charge in charges])
+        charge_store.add_charges(session, [_reversal(charge, reason) for charge in charges])
         budgets.add_spend(session, [_minus(charge) for charge in charges])
         ladder_store.make_due(session, {(charge.tenant_id, charge.person_id) for charge in charges})
         return len(charges) < self._batch
@@ -111,7 +115,7 @@ class Settler:
         return bool(ready)
 
 
-def _reversal(charge: Charge) -> Charge:
+def _reversal(charge: Charge, reason: str) -> Charge:
     changed = {
         "id": new_id("charge"),
         "kind": ChargeKind.REVERSAL,
@@ -125,6 +129,7 @@ def _reversal(charge: Charge) -> Charge:
         "reverses": charge.id,
         "month": month_of(clock.now()),
         "at": clock.now(),
+        "reason": reason,
     }
     return rules.copy_charge(charge, changed)
 

@@ -1,6 +1,6 @@
 """SQL of billing about jobs, attempts and their ends. Charges are in `charge_store`, warnings in `ladder_store`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from wutong.compute.billing.rules import BilledJob, JobMoney, Meter, RunEnd
-from wutong.compute.billing.tables import BilledJobRow, BilledRunRow, JobCloseRow, RunEndRow, UnratedRow
+from wutong.compute.billing.tables import BilledJobRow, BilledRunRow, JobCloseRow, RunEndRow, StartFaultRow, UnratedRow
 from wutong.kit import clock
 from wutong.kit.database import Moment, insert_rows, rows_json
 
@@ -18,7 +18,8 @@ _ADD_RUN_ENDS = insert_rows("compute_run_end", (*RunEnd.__dataclass_fields__, "d
 
 
 _DUE = text("""
-    SELECT EXISTS (SELECT FROM compute_unrated WHERE retry_at <= :now), EXISTS (SELECT FROM compute_run_end WHERE done_at IS NULL),
+    SELECT EXISTS (SELECT FROM compute_unrated WHERE retry_at <= :now),
+        EXISTS (SELECT FROM compute_run_end WHERE done_at IS NULL) OR EXISTS (SELECT FROM compute_start_fault WHERE done_at IS NULL),
         EXISTS (SELECT FROM compute_job_close WHERE settled_at IS NULL AND look_at <= :now)""")
 _SETTLE = text("""
     WITH closed AS (UPDATE compute_job_close SET settled_at = :now WHERE job_id = ANY (:jobs))
@@ -28,7 +29,7 @@ _SETTLE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What there is to do for the settler beside the journal: records that waited, ends by our fault, closed jobs."""
+    """What there is to do for the settler beside the journal: records that waited, ends and lost starts by our fault, closed jobs."""
 
     unrated: bool = False
     ends: bool = False
@@ -127,6 +128,30 @@ def due_ends(session: Session, limit: int) -> list[RunEndRow]:
     return list(session.scalars(due.with_for_update(skip_locked=True)))
 
 
+def end_reason(session: Session, run_name: str) -> str:
+    """Return why an attempt ended."""
+    return session.scalar(select(RunEndRow.reason).where(RunEndRow.run_name == run_name)) or ""
+
+
+def start_faults(session: Session, names: Collection[str]) -> dict[tuple[str, int], str]:
+    """Return the starts of attempts that the centre cut short, and how."""
+    rows = select(StartFaultRow.run_name, StartFaultRow.restart, StartFaultRow.reason).where(StartFaultRow.run_name.in_(names))
+    return {(name, restart): reason for name, restart, reason in session.execute(rows)}
+
+
+def add_start_faults(session: Session, faults: Mapping[tuple[str, int], str]) -> None:
+    """Write down that starts were cut short by the centre; the first word about each stays."""
+    if faults:
+        rows = [{"run_name": name, "restart": restart, "reason": reason, "at": clock.now()} for (name, restart), reason in faults.items()]
+        session.execute(insert(StartFaultRow).values(rows).on_conflict_do_nothing())
+
+
+def due_start_faults(session: Session, limit: int) -> list[StartFaultRow]:
+    """Lock lost starts whose charges are still to be taken back, the oldest first."""
+    due = select(StartFaultRow).where(StartFaultRow.done_at.is_(None)).order_by(StartFaultRow.at, StartFaultRow.run_name).limit(limit)
+    return list(session.scalars(due.with_for_update(skip_locked=True)))
+
+
 def due_closes(session: Session, limit: int) -> list[JobCloseRow]:
     """Lock closed jobs that are due to be looked at."""
     due = select(JobCloseRow).where(JobCloseRow.settled_at.is_(None), JobCloseRow.look_at <= clock.now())
@@ -134,14 +159,15 @@ def due_closes(session: Session, limit: int) -> list[JobCloseRow]:
 
 
 def unfinished(session: Session, job_ids: Collection[str], patience: timedelta) -> set[str]:
-    """Return those jobs that have an attempt whose end is not drawn, whose last usage is not rated, or with a record that waits."""
+    """Return those jobs that have an attempt whose end or lost start is not drawn, whose last usage is not rated, or with a record that waits."""
     late = clock.now() - patience
     awaited = RunEndRow.started & (BilledRunRow.final_restart < RunEndRow.restart) & (RunEndRow.at > late)
     open_run = RunEndRow.run_name.is_(None) | RunEndRow.done_at.is_(None) | awaited
     runs = select(BilledRunRow.job_id).outerjoin(RunEndRow, RunEndRow.run_name == BilledRunRow.run_name)
     waiting = select(BilledRunRow.job_id).join(UnratedRow, UnratedRow.run_name == BilledRunRow.run_name)
-    both = runs.where(BilledRunRow.job_id.in_(job_ids), open_run).union(waiting.where(BilledRunRow.job_id.in_(job_ids)))
-    return set(session.scalars(both))
+    faulty = select(BilledRunRow.job_id).join(StartFaultRow, StartFaultRow.run_name == BilledRunRow.run_name).where(StartFaultRow.done_at.is_(None))
+    mine = BilledRunRow.job_id.in_(job_ids)
+    return set(session.scalars(runs.where(mine, open_run).union(waiting.where(mine), faulty.where(mine))))
 
 
 def settle_jobs(session: Session, jobs: Collection[str]) -> None:

@@ -80,6 +80,19 @@ class RunEndRow(Base):
     done_at: Mapped[datetime | None]
 
 
+class StartFaultRow(Base):
+    """A start that the centre cut short while its attempt went on: nobody pays for it. `done_at` when what was charged for it has been taken back."""
+
+    __tablename__ = "compute_start_fault"
+    __table_args__ = (Index("ix_compute_start_fault_due", "at", postgresql_where=text("done_at IS NULL")),)
+
+    run_name: Mapped[str] = mapped_column(ForeignKey("compute_billed_run.run_name"), primary_key=True)
+    restart: Mapped[int] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+
+
 class JobCloseRow(Base):
     """That a job will have no further attempt; `settled_at` when its last usage was charged and its holds were let go."""
 
@@ -131,6 +144,7 @@ class ChargeRow(Base):
     reverses: Mapped[str | None] = mapped_column(ForeignKey("compute_charge.id"))
     month: Mapped[str]
     at: Mapped[datetime]
+    reason: Mapped[str]
 
 
 class UnratedRow(Base):
@@ -148,6 +162,7 @@ class UnratedRow(Base):
     cards: Mapped[int]
     card_seconds_ms: Mapped[int] = mapped_column(BigInteger)
     final: Mapped[bool]
+    fault: Mapped[str]
     reason: Mapped[str]
     detail: Mapped[str]
     tries: Mapped[int]

@@ -6,7 +6,7 @@ import pytest
 from tests.centre.engines.slurm.clusters import ClusterUnderTest, SlurmRig
 
 from wutong.centre.engines.conformance import Conformance
-from wutong.centre.engines.protocol import EndReason
+from wutong.centre.engines.protocol import EndReason, Phase
 from wutong.centre.engines.slurm.lab.cluster import Lab
 
 pytestmark = pytest.mark.needs_slurm
@@ -50,6 +50,31 @@ def test_each_start_is_billed_as_it_is_counted(cluster, books):
     cluster.until(lambda: len([record for record in cluster.usage(name) if record.final]) == 2)
     cluster.until(lambda: len(counted(books, name)) == 2)
     assert billed(cluster, name) == [end - start for start, end in counted(books, name)]
+
+
+def faults(cluster, name):
+    """Return the fault told of each start that is over, in order."""
+    last = {record.restart: record.fault for record in cluster.usage(name) if record.final}
+    return [last[restart] for restart in sorted(last)]
+
+
+@pytest.mark.slow
+def test_a_start_that_a_lost_node_cut_short_is_told_as_the_centres_fault_and_a_requeue_is_not(cluster, books):
+    name = cluster.submit('[ "$WUTONG_RESTART" = 2 ] || sleep 60')
+    cluster.running(name)
+    books.run("scontrol", "requeue", cluster.job(name))
+    cluster.until(lambda: cluster.see(name).restart == 1 and cluster.phase(name) is Phase.RUNNING, within=90)
+    node = cluster.see(name).node
+    books.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    try:
+        assert cluster.ended(name, within=90).restart == 2
+        cluster.until(lambda: len(faults(cluster, name)) == 3, within=90)
+        assert faults(cluster, name) == ["", EndReason.NODE_LOST, ""]
+        cluster.until(lambda: len(counted(books, name)) == 3)
+        assert billed(cluster, name) == [end - start for start, end in counted(books, name)]
+    finally:
+        books.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+        books.wait_for_nodes()
 
 
 @pytest.mark.slow

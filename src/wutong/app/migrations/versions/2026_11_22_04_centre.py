@@ -185,6 +185,7 @@ def _create_usage() -> None:
         sa.Column("cards", sa.Integer(), nullable=False),
         sa.Column("card_seconds_ms", sa.BigInteger(), nullable=False),
         sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("fault", sa.String(), server_default="", nullable=False),
         sa.Column("recorded_at", MOMENT, nullable=False),
         sa.CheckConstraint("seconds_ms >= 0 AND cards >= 0 AND restart >= 0", name="ck_centre_usage_counts"),
         sa.CheckConstraint("card_seconds_ms = seconds_ms * cards", name="ck_centre_usage_product"),

@@ -168,6 +168,7 @@ def upgrade() -> None:
         sa.Column("cards", sa.Integer(), nullable=False),
         sa.Column("card_seconds_ms", sa.BigInteger(), nullable=False),
         sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("fault", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("detail", sa.String(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
@@ -263,6 +264,7 @@ def upgrade() -> None:
         sa.Column("reverses", sa.String(), nullable=True),
         sa.Column("month", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
         sa.CheckConstraint("(kind = 'reversal') = (reverses IS NOT NULL)", name=op.f("ck_compute_charge_reversal")),
         sa.CheckConstraint("(kind = 'reversal') = (usage_seq IS NULL)", name=op.f("ck_compute_charge_usage")),
         sa.CheckConstraint(
@@ -293,6 +295,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_name"], ["compute_billed_run.run_name"], name=op.f("fk_compute_run_end_run_name")),
         sa.PrimaryKeyConstraint("run_name", name=op.f("pk_compute_run_end")),
     )
+    op.create_table(
+        "compute_start_fault",
+        sa.Column("run_name", sa.String(), nullable=False),
+        sa.Column("restart", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["run_name"], ["compute_billed_run.run_name"], name=op.f("fk_compute_start_fault_run_name")),
+        sa.PrimaryKeyConstraint("run_name", "restart", name=op.f("pk_compute_start_fault")),
+    )
+    op.create_index("ix_compute_start_fault_due", "compute_start_fault", ["at"], unique=False, postgresql_where=sa.text("done_at IS NULL"))
     op.create_index("ix_compute_run_end_due", "compute_run_end", ["at"], unique=False, postgresql_where=sa.text("done_at IS NULL"))
     for table in APPEND_ONLY:
         op.execute(f"CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION compute_refuse()")
@@ -301,6 +314,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_table("compute_start_fault")
     op.drop_table("compute_run_end")
     op.drop_table("compute_charge")
     op.drop_table("compute_order")

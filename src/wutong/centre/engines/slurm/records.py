@@ -24,7 +24,7 @@ create index if not exists runs_by_seq on runs (seq);
 create index if not exists runs_open on runs (phase) where phase <> 'ended';
 create table if not exists starts (
     name text not null, restart integer not null, job text not null, count integer not null, started integer, ended integer, noticed integer,
-    state text not null, node text, folder integer, primary key (name, restart)
+    state text not null, node text, folder integer, fault text not null default '', primary key (name, restart)
 ) without rowid;
 create index if not exists starts_closing on starts (state) where state = 'closing';
 """
@@ -68,6 +68,16 @@ class Records(Journal):
             f" on conflict (name, restart) do update set {changes} where starts.state <> 'closed'",
             (name, restart, job, count, state, *kept.values()),
         )
+
+    def list_usage(self, after: int, limit: int) -> list[Row]:
+        """List usage written after a place in the journal, the last window of a start with the fault that cut it short."""
+        return self._db.execute(
+            "select usage.name, usage.restart, window_ms, used_ms, slots, final, usage.seq,"
+            " case when final then coalesce(starts.fault, '') else '' end as fault"
+            " from usage left join starts on starts.name = usage.name and starts.restart = usage.restart"
+            " where usage.seq > ? order by usage.seq limit ?",
+            (after, limit),
+        ).fetchall()
 
     def find_start(self, name: str, restart: int) -> Row | None:
         """Return a start, if it is known."""

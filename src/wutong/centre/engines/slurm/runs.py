@@ -138,11 +138,11 @@ class Runs:
             self.set_stage(live, "out")
         known = live.count if live.started is not None else -1
         if rules.began_anew(known_started=live.started, known_count=known, job=job):
-            self._start_again(live, live.base + 1, job.count)
+            self._start_again(live, live.base + 1, job.count, fault=EndReason.ENGINE_FAULT)
         elif job.count > live.count and job.standing is not Standing.ENDED:
             self._start_again(live, live.base, job.count)
         elif job.count < live.count:  # the controller went back to an older state of its own; our numbers never do
-            self._start_again(live, live.restart + (live.started is not None) - job.count, job.count)
+            self._start_again(live, live.restart + (live.started is not None) - job.count, job.count, fault=EndReason.ENGINE_FAULT)
         match job.standing:
             case Standing.PREPARING | Standing.PENDING | Standing.STRANGE:
                 live.odd_ms = None
@@ -156,20 +156,20 @@ class Runs:
             case Standing.ENDED:
                 self._finish(live, job)
 
-    def _start_again(self, live: Live, base: int, count: int) -> None:
-        """The job was requeued, or the controller forgot that it had begun: its next start has a number of its own."""
+    def _start_again(self, live: Live, base: int, count: int, *, fault: str = "") -> None:
+        """The job was requeued, or the controller forgot that it had begun, which is the `fault`: its next start has a number of its own."""
         restart = base + count
         if live.started is not None:
-            self._close_later(live, live.restart, live.count, live.started)
+            self._close_later(live, live.restart, live.count, live.started, fault)
         for missed in range(live.restart + (live.started is not None), restart):
-            self._close_later(live, missed, missed - live.base, None)
+            self._close_later(live, missed, missed - live.base, None, "")
         live.base, live.count, live.restart, live.started, live.phase = base, count, restart, None, "queued"
         values = {"base": base, "count": count, "restart": restart, "phase": "queued"}
         self.records.change(live.name, **values, started=None, node=None)
 
-    def _close_later(self, live: Live, restart: int, count: int, started: int | None) -> None:
-        noticed = self.now_ms() // 1000
-        self.records.put_start(live.name, restart, job=live.job or "", count=count, state="closing", started=started, noticed=noticed)
+    def _close_later(self, live: Live, restart: int, count: int, started: int | None, fault: str) -> None:
+        start = {"started": started, "noticed": self.now_ms() // 1000, "fault": fault}
+        self.records.put_start(live.name, restart, job=live.job or "", count=count, state="closing", **start)
 
     def _run(self, live: Live, job: Job) -> None:
         if live.phase == "running" and live.started == job.started:
@@ -192,7 +192,8 @@ class Runs:
     def _finish(self, live: Live, job: Job) -> None:
         """The job is over."""
         if job.count > live.count or (live.started and job.started and job.node and job.started > live.started):
-            self._start_again(live, live.base + (job.count == live.count), job.count)
+            forgotten = job.count == live.count
+            self._start_again(live, live.base + forgotten, job.count, fault=EndReason.ENGINE_FAULT if forgotten else "")
         facts, result = self.evidence(live, job.count)
         late = result is None and job.node and job.state in _FINISHED
         if late:
@@ -235,7 +236,7 @@ class Runs:
         begun = [start for start in self.spool.starts(live.tenant, live.name) if start.job == live.job]
         if live.started is not None or begun:
             last = max([live.count if live.started is not None else 0, *(start.count for start in begun)])
-            self._start_again(live, live.base + last + 1, 0)
+            self._start_again(live, live.base + last + 1, 0, fault=EndReason.ENGINE_FAULT)
         live.base, live.count, live.missing_ms, live.odd_ms = live.restart, 0, None, None
         self._unfinished.pop(live.name, None)
         self.set_stage(live, "new", job=None, base=live.base, count=0)
@@ -278,11 +279,12 @@ class Runs:
         """End a run that has no job."""
         self.end(live, started=None, ended=None, outcome=outcome)
 
-    def close_start(self, row: Row, *, started: int | None, ended: int) -> None:
-        """Write when an earlier start was over, and its usage; a start that never had a beginning costs nothing."""
+    def close_start(self, row: Row, *, started: int | None, ended: int, fault: str = "") -> None:
+        """Write when an earlier start was over, whose fault that was, and its usage; a start that never had a beginning costs nothing."""
         begun = row["started"] if row["started"] is not None else started
         until = max(ended, begun or 0)
-        self.records.put_start(row["name"], row["restart"], job=row["job"], count=row["count"], state="closed", started=begun, ended=until)
+        start = {"started": begun, "ended": until, "fault": row["fault"] or fault}
+        self.records.put_start(row["name"], row["restart"], job=row["job"], count=row["count"], state="closed", **start)
         if begun is not None:
             self._bill(row["name"], row["restart"], row["slots"], begun, until)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wutong.centre.engines.journal import Row
+from wutong.centre.engines.operations import CUT_SHORT
 from wutong.centre.engines.protocol import Unknown
 from wutong.centre.engines.slurm import commands, parse, rules
 from wutong.centre.engines.slurm.lives import Live
@@ -85,7 +86,7 @@ class Settle:
         begun = [past for past in pasts if past.started is not None]
         past = exact or (begun[row["count"]] if row["started"] is None and len(begun) > row["count"] else None)
         if past is not None and past.ended is not None:
-            self._runs.close_start(row, started=past.started, ended=past.ended)
+            self._runs.close_start(row, started=past.started, ended=past.ended, fault=CUT_SHORT.get(past.state, ""))
         elif not self.accounting or self._runs.now_ms() - row["noticed"] * 1000 >= _GIVE_UP_MS:
             facts = self._facts(row)
             started = row["started"] if row["started"] is not None else _seconds(facts.started_ms if facts else None)

@@ -37,7 +37,8 @@ class Views:
         place = self._records.place(since)
         rows = self._records.list_usage(place, _MOST_RECORDS)
         records = tuple(
-            UsageRecord(row["name"], row["restart"], row["window_ms"] / 1000, row["used_ms"] / 1000, row["slots"], bool(row["final"])) for row in rows
+            UsageRecord(row["name"], row["restart"], row["window_ms"] / 1000, row["used_ms"] / 1000, row["slots"], bool(row["final"]), row["fault"])
+            for row in rows
         )
         return UsageBatch(self._records.cursor(rows[-1]["seq"] if rows else place), records)
 
