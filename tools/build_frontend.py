@@ -99,6 +99,7 @@ def main(arguments: list[str]) -> int:
         case ["check"]:
             install()
             _node("node_modules/typescript/bin/tsc", "--noEmit")
+            _node("node_modules/typescript/bin/tsc", "--noEmit", "-p", "tests")
         case ["test"]:
             install()
             _node("make/test.mjs")

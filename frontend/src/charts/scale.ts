@@ -17,12 +17,11 @@ export function figure(value: number | null | undefined, unit: string, lang: str
 export function timeTicks(ticks: number[], spanS: number, zone?: string): string[] {
   const time = new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(zone ? { timeZone: zone } : {}) });
   const seconds = new Intl.DateTimeFormat("sv-SE", { minute: "2-digit", second: "2-digit", ...(zone ? { timeZone: zone } : {}) });
-  const date = new Intl.DateTimeFormat("sv-SE", { month: "2-digit", day: "2-digit", ...(zone ? { timeZone: zone } : {}) });
-  const month = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", ...(zone ? { timeZone: zone } : {}) });
+  const date = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", ...(zone ? { timeZone: zone } : {}) });
   return ticks.map((tick) => {
     const moment = new Date(tick * 1000);
-    if (spanS > 300 * DAY_S) return month.format(moment);
-    if (spanS > 4 * DAY_S || time.format(moment) === "00:00") return date.format(moment);
+    if (spanS > 300 * DAY_S) return date.format(moment).slice(0, 7);
+    if (spanS > 4 * DAY_S || time.format(moment) === "00:00") return date.format(moment).slice(5);
     return spanS < 300 ? seconds.format(moment) : time.format(moment);
   });
 }

@@ -12,7 +12,7 @@ interface Pen {
 }
 
 // CSI sequences, OSC and other strings up to their end, character sets, and any other two-character escape.
-const ESCAPE = /\x1b\[([0-9:;<=>?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|\x9b([0-9;]*)([@-~])/g;
+const ESCAPE = /\x1b\[([0-9:;<=>?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b\[[0-9:;<=>?]*[ -/]*$|\x1b[ -/]*[0-~]?|\x9b([0-9;]*)([@-~])/g;
 // Marks that turn the direction of writing could make a line read as what it is not.
 const TURNING = /[\u202a-\u202e\u2066-\u2069\u200e\u200f]/g;
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
