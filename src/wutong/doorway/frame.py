@@ -19,7 +19,12 @@ JSON_LIMIT_BYTES = 2 * 1024 * 1024
 UNLIMITED = ("/api/v1/uploads", "/api/v1/admin/plans/log")
 # A page's form that sends one file without the help of scripts.
 FILE_LIMIT_BYTES = 100 * 1024 * 1024
-_WITH_FILE = re.compile(r"/data/repo_[0-9a-z]{20}/file")
+# A version of 200,000 files, as a list of their paths and digests.
+LIST_LIMIT_BYTES = 48 * 1024 * 1024
+_LARGER = (
+    (re.compile(r"/data/repo_[0-9a-z]{20}/file"), FILE_LIMIT_BYTES),
+    (re.compile(r"/api/v1/repos/repo_[0-9a-z]{20}/versions"), LIST_LIMIT_BYTES),
+)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -86,7 +91,7 @@ def _request_id(headers: Headers) -> str:
 def _limit(scope: Scope) -> int | None:
     if scope["method"] in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith(UNLIMITED):
         return None
-    return FILE_LIMIT_BYTES if _WITH_FILE.fullmatch(scope["path"]) else JSON_LIMIT_BYTES
+    return next((limit for path, limit in _LARGER if path.fullmatch(scope["path"])), JSON_LIMIT_BYTES)
 
 
 def _announced(headers: Headers) -> int:

@@ -104,7 +104,7 @@ class View:
         return json.dumps({key: self.say(sentence) for key, sentence in assets.script_words().items()})
 
     @staticmethod
-    def url(path: str, **query: Any) -> str:
+    def url(path: str, /, **query: Any) -> str:
         """Return an address of ours with what the query needs, leaving out what is empty."""
         kept = {name: value for name, value in query.items() if value not in (None, "", [])}
         return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
@@ -136,7 +136,7 @@ class View:
         """Say something in a corner of the page that comes next."""
         self._toast = {"text": self.say(sentence, **params), "kind": kind}
 
-    def go(self, path: str, **query: Any) -> Response:
+    def go(self, path: str, /, **query: Any) -> Response:
         """Send the reader on to another page of ours."""
         where = self.url(path, **query)
         asked = "hx-request" in self.request.headers
