@@ -64,6 +64,15 @@ def capacity(session: Session) -> Capacity:
     return Capacity(tuple(pools), *sums, sum(each.pflops for each in pools), sum(each.busy_pflops for each in pools))
 
 
+def free_cards(session: Session) -> dict[str, tuple[int, int]]:
+    """Return how many cards of each pool no run holds now, and how many there are."""
+    busy, cards = runs_store.cards_running(session), dict[str, int]()
+    for node in list_nodes(session):
+        if node.state != NodeState.DOWN:
+            cards[node.pool] = cards.get(node.pool, 0) + node.cards
+    return {pool: (max(count - busy.get(pool, 0), 0), count) for pool, count in cards.items()}
+
+
 __all__ = [
     "Alarm",
     "Comparer",
@@ -85,6 +94,7 @@ __all__ = [
     "foreign_after",
     "forget_run",
     "forget_runs",
+    "free_cards",
     "get_accelerator",
     "get_flavour",
     "get_pool",

@@ -25,6 +25,9 @@ LONGEST_RETOLD: Final = 800
 FEWEST_LETTERS: Final = 8
 MOST_PARAMS: Final = 5
 FOLDER: Final = Path(__file__).parent / "words"
+_TOLD = frozenset({"kind", "reason", "state", "what"})
+"""Parameters that may hold words of ours. Others hold names, which are nobody's to translate."""
+_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]+))?\s*")
 
 
@@ -73,8 +76,10 @@ class Words:
         for template in _templates(self.language) if len(sentence) <= LONGEST_RETOLD else ():
             params = template.read(sentence)
             if params is not None:
-                return self.say(template.text, **{name: self.catalogue.get(value, value) for name, value in params.items()})
-        return sentence
+                told = {name: self.catalogue.get(value, value) if name in _TOLD else value for name, value in params.items()}
+                return self.say(template.text, **told)
+        parts = _SENTENCES.split(sentence)
+        return " ".join(self.retell(part) for part in parts) if len(parts) > 1 else sentence
 
     def problem(self, problem: Problem) -> str:
         """Return a problem's sentence. A parameter that is a sentence itself is translated too."""

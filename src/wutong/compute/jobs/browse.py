@@ -48,6 +48,13 @@ def count_children(session: Session, who: Principal, parent: Job) -> dict[JobSta
     return counts
 
 
+def children_ids(session: Session, who: Principal, parent: Job) -> list[str]:
+    """Return the jobs of an array by index; raises `NotFound` for an array of another tenant."""
+    if parent.tenant_id != require_tenant(who, Permission.JOB_READ):
+        raise NotFound(kind="job", id=parent.id)
+    return store.children_ids(session, parent.id, states=[state.value for state in JobState])
+
+
 def get_jobs(session: Session, who: Principal, ids: Sequence[str]) -> list[Job]:
     """Return jobs of the caller's tenant in the order given; raises `NotFound` for the first that is not there."""
     found = {job.id: job for job in store.find_jobs(session, require_tenant(who, Permission.JOB_READ), ids)}

@@ -56,7 +56,8 @@ DUE_REASONS = (WaitReason.PREPARING.value, WaitReason.RETRY_LATER.value, WaitRea
 
 
 _MOVERS = text("""
-    SELECT e.id, e.job_id, j.tenant_id FROM compute_job_event e JOIN compute_job j ON j.id = e.job_id WHERE e.id > :after ORDER BY e.id LIMIT :limit""")
+    SELECT e.id, e.job_id, j.tenant_id FROM compute_job_event e JOIN compute_job j ON j.id = e.job_id
+    WHERE e.id > :after ORDER BY e.id LIMIT :limit""")
 _LAST_MOVE = text("SELECT coalesce(max(id), 0) FROM compute_job_event")
 
 
