@@ -20,22 +20,12 @@ from wutong.web.jobs import form as jobs_form
 from wutong.web.jobs import job as jobs_job
 from wutong.web.jobs import listing as jobs_listing
 from wutong.web.jobs import logs as jobs_logs
-from wutong.web.jobs import form as jobs_form
-from wutong.web.jobs import job as jobs_job
-from wutong.web.jobs import listing as jobs_listing
-from wutong.web.jobs import logs as jobs_logs
 from wutong.web.view import Pages
 
 PAGES: tuple[Pages, ...] = (
     front.pages,
     entrance.pages,
     overview.pages,
-    jobs_logs.pages,
-    jobs_listing.pages,
-    jobs_form.pages,
-    jobs_job.pages,
-    secrets.pages,
-    environments.pages,
     jobs_logs.pages,
     jobs_listing.pages,
     jobs_form.pages,
