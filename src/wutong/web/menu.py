@@ -17,10 +17,12 @@ class Item:
     path: str
     icon: str
     needs: Permission | None = None
+    pages: tuple[str, ...] = ()
+    """Where its pages are when they are not all below its own path."""
 
     def is_here(self, path: str) -> bool:
         """Tell whether a page belongs to this line."""
-        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+        return path == self.path or path.startswith(tuple(f"{each}/" for each in self.pages or (self.path,))) or path in self.pages
 
 
 TENANT = (
@@ -32,13 +34,13 @@ TENANT = (
     Item("Organisation", "/organisation", "users", Permission.TENANT_READ),
 )
 CENTRE = (
-    Item("Centre", "/console", "server", Permission.CENTRE_READ),
-    Item("Queue", "/console/jobs", "list", Permission.CENTRE_JOBS),
-    Item("Machines", "/console/nodes", "cpu", Permission.CENTRE_READ),
+    Item("Centre", "/console", "server", Permission.CENTRE_READ, ("/console/utilisation", "/console/report", "/console/whatif")),
+    Item("Queue", "/console/jobs", "list", Permission.CENTRE_JOBS, ("/console/jobs", "/console/queue")),
+    Item("Machines", "/console/nodes", "cpu", Permission.CENTRE_READ, ("/console/nodes", "/console/flavours", "/console/maintenance")),
     Item("Prices", "/console/prices", "coin", Permission.CENTRE_READ),
-    Item("Organisations", "/console/tenants", "building", Permission.CENTRE_READ),
-    Item("Payments", "/console/payments", "wallet", Permission.CENTRE_BOOKS),
-    Item("Trail", "/console/audit", "history", Permission.CENTRE_READ),
+    Item("Organisations", "/console/tenants", "building", Permission.CENTRE_READ, ("/console/tenants", "/console/staff")),
+    Item("Payments", "/console/payments", "wallet", Permission.CENTRE_BOOKS, ("/console/payments", "/console/books")),
+    Item("Trail", "/console/audit", "history", Permission.CENTRE_AUDIT),
 )
 
 

@@ -12,15 +12,17 @@ from wutong.centre.utilisation.tally import capacity_of
 from wutong.kit import clock
 
 
-def utilisation(session: Session, begin: datetime, end: datetime, by: By, group: Group) -> list[Slot]:
+def utilisation(session: Session, begin: datetime, end: datetime, by: By, group: Group, *, present: bool = True) -> list[Slot]:
     """Return what was used of what there was, by slot and key, the earliest first; slots in which a key had neither are left out.
 
-    The present hour is told as far as it has gone and been reported. Raises `Invalid` for a span too long to show.
+    The present hour is told as far as it has gone and been reported, unless `present` is False: what was there of it is work to find out.
+    Raises `Invalid` for a span too long to show.
     """
     check_span(begin, end, by, group)
     begin, end = hour_of(begin), hour_of(end - timedelta(microseconds=1)) + HOUR
     used, there = store.used(session, begin, end, by, group), store.capacity(session, begin, end, by, group)
-    _add_present(session, there, begin, end, by, group)
+    if present:
+        _add_present(session, there, begin, end, by, group)
     keys = {*used, *(() if group is Group.TENANT else there)}
     slots = [Slot(at, key, used.get((at, key), 0), there.get((at, "" if group is Group.TENANT else key), 0)) for at, key in sorted(keys)]
     return [slot for slot in slots if slot.card_ms or slot.capacity_card_ms]

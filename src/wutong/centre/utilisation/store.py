@@ -126,7 +126,7 @@ def queue(session: Session) -> list[tuple[str, str, int, datetime]]:
     # Written so that each half has an index of its own, however many runs have ended.
     sent = counts.where(RunRow.phase.in_(("queued", "running")), RunRow.phase == "queued")
     new = counts.where(RunRow.phase.in_(("requested", "unconfirmed")), RunRow.due_at.is_not(None))
-    return [(pool, phase, count, since) for rows in (sent, new) for pool, phase, count, since in session.execute(rows)]
+    return [(pool, phase, count, since) for pool, phase, count, since in session.execute(sent.union_all(new))]
 
 
 def node_states(session: Session) -> dict[tuple[str, str], int]:
