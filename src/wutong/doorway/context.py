@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -16,6 +16,9 @@ from wutong.kit.database import Database
 from wutong.kit.errors import TooMany, Unavailable
 from wutong.kit.settings import Settings
 from wutong.kit.together import Together
+
+if TYPE_CHECKING:
+    from wutong.identity.oidc.door import OidcDoor
 
 
 class Throttle:
@@ -85,6 +88,13 @@ class Context:
     def job_limits(self) -> JobLimits:
         """What the jobs room needs to know of the settings."""
         return JobLimits.of(self.settings)
+
+    @cached_property
+    def logins(self) -> "OidcDoor":
+        """The ways in through other providers; read when the first page asks, because programs never do."""
+        from wutong.identity.oidc.door import OidcDoor
+
+        return OidcDoor(self.database, self.settings)
 
 
 def context_from_environment() -> Context:

@@ -154,9 +154,10 @@ def create_token(
     return token, secret
 
 
-def list_tokens(session: Session, who: Principal, page: PageRequest | None = None) -> Page[Token]:
-    """Page through the living tokens in the caller's tenant: one's own, or everybody's for those who manage members."""
-    return access_store.list_tokens(session, who.tenant_id, _whose_tokens(who), page or PageRequest())
+def list_tokens(session: Session, who: Principal, page: PageRequest | None = None, *, mine: bool = False) -> Page[Token]:
+    """Page through the living tokens in the caller's tenant: one's own, or (unless `mine` is asked for) everybody's for who manages members."""
+    whose = who.person_id if mine else _whose_tokens(who)
+    return access_store.list_tokens(session, who.tenant_id, whose, page or PageRequest())
 
 
 def revoke_token(session: Session, who: Principal, token_id: str) -> None:

@@ -1,6 +1,12 @@
 """Every router of pages, one file a noun. A new noun is added here and nowhere else."""
 
 from wutong.web import components, entrance, environments, front, overview, search, secrets, stream, wall
+from wutong.web.account import letters as account_letters
+from wutong.web.account import logins as account_logins
+from wutong.web.account import notices as account_notices
+from wutong.web.account import profile as account_profile
+from wutong.web.account import sessions as account_sessions
+from wutong.web.account import tokens as account_tokens
 from wutong.web.bill import budgets as bill_budgets
 from wutong.web.bill import export as bill_export
 from wutong.web.bill import jobs as bill_jobs
@@ -20,6 +26,11 @@ from wutong.web.jobs import form as jobs_form
 from wutong.web.jobs import job as jobs_job
 from wutong.web.jobs import listing as jobs_listing
 from wutong.web.jobs import logs as jobs_logs
+from wutong.web.jobs import numbers as jobs_numbers
+from wutong.web.organisation import members as organisation_members
+from wutong.web.organisation import tokens as organisation_tokens
+from wutong.web.organisation import trail as organisation_trail
+from wutong.web.organisation import webhooks as organisation_webhooks
 from wutong.web.view import Pages
 
 PAGES: tuple[Pages, ...] = (
@@ -27,6 +38,7 @@ PAGES: tuple[Pages, ...] = (
     entrance.pages,
     overview.pages,
     jobs_logs.pages,
+    jobs_numbers.pages,
     jobs_listing.pages,
     jobs_form.pages,
     jobs_job.pages,
@@ -51,4 +63,14 @@ PAGES: tuple[Pages, ...] = (
     wall.pages,
     search.pages,
     components.pages,
+    organisation_members.pages,
+    organisation_tokens.pages,
+    organisation_trail.pages,
+    organisation_webhooks.pages,
+    account_letters.pages,
+    account_logins.pages,
+    account_notices.pages,
+    account_profile.pages,
+    account_sessions.pages,
+    account_tokens.pages,
 )

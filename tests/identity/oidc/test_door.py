@@ -1,22 +1,18 @@
 """Signing in through a real OpenID Connect provider, a process of its own on loopback."""
 
-import os
-import socket
-import subprocess
-import sys
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 from sqlalchemy import text
 from tests.identity.conftest import House
+from tests.identity.oidc.provider import running_provider
 
 from wutong.identity import service
 from wutong.identity.oidc.door import OidcDoor
 from wutong.identity.oidc.rules import AddressNotVouched, FlowGone, LastWayIn, LoginTaken, NoSuchProvider, Outcome, ProviderAway, ProviderRefused
 from wutong.identity.passwords import hash_password
 from wutong.identity.rules import WrongCredentials
-from wutong.kit import clock
 from wutong.kit.settings import Settings
 
 BACK = "https://ai.example.cn/oidc/back"
@@ -24,26 +20,9 @@ BACK = "https://ai.example.cn/oidc/back"
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory):
-    """A provider that runs; anybody may say there whom they are."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("provider") / "log"
-    argv = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
-    with log.open("wb") as file:
-        provider = subprocess.Popen(argv, stdout=file, stderr=file, env={**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1"})
-    url = f"http://127.0.0.1:{port}"
-    deadline = clock.monotonic() + 90
-    while True:
-        try:
-            httpx2.get(f"{url}/.well-known/openid-configuration", timeout=5).raise_for_status()
-            break
-        except httpx2.HTTPError:
-            assert provider.poll() is None, log.read_text()
-            assert clock.monotonic() < deadline, log.read_text()
-    yield url
-    provider.terminate()
-    provider.wait(30)
+    """A provider that runs."""
+    with running_provider(tmp_path_factory.mktemp("provider")) as url:
+        yield url
 
 
 def make_door(database, home, issuer, **changes):

@@ -31,7 +31,7 @@ def budgets_page(tx: Tx, view: Reads) -> Response:
 
 
 @pages.post("/budgets")
-def set_budget(tx: Tx, view: Manages, limit: Text, person_id: Text = "") -> Response:
+def set_budget(tx: Tx, view: Manages, limit: Text = "", person_id: Text = "") -> Response:
     """Set a limit of the organisation or of one person."""
     done = view.attempt(lambda: budgets.set_budget(tx, view.who, person_id=person_id or None, limit_fen=parse_yuan(limit, field=view.say("Limit"))))
     if isinstance(done, Problem):

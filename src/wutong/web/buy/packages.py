@@ -25,7 +25,7 @@ def packages_page(tx: Tx, view: Annotated[View, needs(Permission.MONEY_READ)]) -
 
 
 @pages.post("/packages")
-def buy_package(tx: Tx, view: Annotated[View, needs(Permission.MONEY_SPEND)], offer: Text, key: Text) -> Response:
+def buy_package(tx: Tx, view: Annotated[View, needs(Permission.MONEY_SPEND)], offer: Text = "", key: Text = "") -> Response:
     """Buy a package; the key in the form sees to it that loading twice buys once."""
     done = view.attempt(lambda: orders.buy_package(tx, view.who, offer, key=key or None))
     if isinstance(done, Problem):

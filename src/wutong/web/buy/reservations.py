@@ -51,7 +51,13 @@ def reservations_page(
 
 @pages.post("/reservations")
 def reserve(
-    tx: Tx, view: Annotated[View, needs(Permission.MONEY_SPEND)], pool: Text, cards: Text, first_day: Text, last_day: Text, key: Text
+    tx: Tx,
+    view: Annotated[View, needs(Permission.MONEY_SPEND)],
+    pool: Text = "",
+    cards: Text = "",
+    first_day: Text = "",
+    last_day: Text = "",
+    key: Text = "",
 ) -> Response:
     """Reserve, and pay for it."""
     form = {"pool": pool, "cards": cards, "first_day": first_day, "last_day": last_day, "month": ""}
