@@ -1,7 +1,7 @@
 /** Charts: `<div data-island="chart" data-src="…">`, or `data-json` with the data itself, or in a `<template data-chart>` inside. Lines, areas, stacks, bars.
  *
  * The data: `{"x": [seconds or numbers], "time": true, "unit": "%", "kind": "line|area|stack|bars", "series": [{"name": "…", "y": […]}], "max": 100}`.
- * A `live` event reads `data-src` again. `data-label` names the chart; `data-height` is in pixels.
+ * A `live` event reads `data-src` again, and so does time where `data-every` says how many seconds. `data-label` names the chart; `data-height` is in pixels.
  */
 import uPlot from "uplot";
 import { extremes, figure, stacked, timeTicks } from "./charts/scale";
@@ -35,6 +35,7 @@ class Chart {
   readonly #watch = new ResizeObserver(() => this.#fit());
   readonly #redraw = (): void => this.#draw();
   readonly #reload = (): void => void this.load();
+  #timer: ReturnType<typeof setInterval> | undefined;
   #plot: uPlot | undefined;
   #data: ChartData | undefined;
 
@@ -44,6 +45,8 @@ class Chart {
     addEventListener("theme", this.#redraw);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.#redraw);
     element.addEventListener("live", this.#reload);
+    const every = Number(element.dataset["every"] ?? 0);
+    if (every > 0) this.#timer = setInterval(() => document.hidden || void this.load(), every * 1000);
     this.#table.addEventListener("toggle", () => this.#fillTable());
   }
 
@@ -65,6 +68,7 @@ class Chart {
   }
 
   end(): void {
+    clearInterval(this.#timer);
     this.#watch.disconnect();
     removeEventListener("theme", this.#redraw);
     matchMedia("(prefers-color-scheme: dark)").removeEventListener("change", this.#redraw);

@@ -84,7 +84,11 @@ def metric_source(session: Session, who: Principal, job_id: str) -> MetricSource
             return MetricSource(hub.get_file(session, who, job.output_version_id, metrics.FILE))
         except NotFound:
             return MetricSource()
-    trials = list_trials(session, job)
+    return source_of_run(job, list_trials(session, job))
+
+
+def source_of_run(job: Job, trials: Sequence[Trial]) -> MetricSource:
+    """Say where the numbers are of a job that has not ended: with its present run."""
     run = trials[-1].run if trials else None
     if run is None or run.outputs_path is None or run.forgotten_at is not None:
         return MetricSource()

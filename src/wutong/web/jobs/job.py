@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import Query, Response
-from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from wutong.centre import service as centre
@@ -32,6 +31,7 @@ from wutong.kit.paging import PageRequest
 from wutong.sdk import jobfile
 from wutong.web.jobs.lineage import graph_of, version_path
 from wutong.web.jobs.listing import rows_of
+from wutong.web.jobs.numbers import metric_names
 from wutong.web.view import Pages, View, Visit, Visiting
 
 pages = Pages()
@@ -74,14 +74,6 @@ def children_part(tx: Tx, view: Annotated[View, needs(Permission.JOB_READ)], job
     return view.page("jobs/children.html", job=job, **_children(tx, view, job, state, after))
 
 
-@pages.get("/jobs/{job_id}/metrics")
-async def job_metrics(visit: Visiting, job_id: str) -> Response:
-    """Give a job's numbers as they went, for the charts."""
-    source = await visit.ask(lambda tx, who: browse.metric_source(tx, who, job_id), Permission.JOB_READ)
-    series = await run_sync(browse.read_series, visit.context.blobs, source)
-    return JSONResponse({"series": [{"name": name, "points": points} for name, points in series.items()]})
-
-
 @pages.post("/jobs/{job_id}/cancel")
 def cancel_job(tx: Tx, view: Annotated[View, needs(Permission.JOB_SUBMIT)], job_id: str) -> Response:
     """Cancel a job; a running one gets its checkpoint signal and its grace first."""
@@ -108,6 +100,7 @@ def _job_page(visit: Visit, job_id: str, shown: Shown, state: str, after: str) -
             values |= _children(tx, view, job, state, after)
         values |= _made(tx, view, job)
     end = _end(visit, source, shown) if source and source.attempt else ""
+    values["names"] = metric_names(visit, job, values["trials"])
     starts = source.last_start if source else 0
     return view.page("jobs/job.html", shown=replace(shown, start=starts if shown.start is None else shown.start), end=end, **_now(visit, values))
 
