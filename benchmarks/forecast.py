@@ -28,7 +28,7 @@ DATA = Path(os.environ.get("WUTONG_TEST_DATA", Path(__file__).parents[2] / "shar
 JOBS = int(os.environ.get("WUTONG_BENCH_JOBS", "20000"))
 EVERY = 5
 """The limits' forecast is worked out anew for every so many waiting jobs: it is the slow part."""
-VENUS = Machine(800)
+VENUS, PHILLY = Machine(800), Machine(2_400)
 ROUND_H = (0.1, 0.25, 0.5, 1, 2, 4, 8, 12, 24, 48)
 END, START, SUBMIT = 0, 1, 2
 
@@ -62,6 +62,9 @@ def rows() -> list[Row]:
         jobs = at_load(load_trace(DATA / "venus_gpu_jobs.csv.gz").jobs, VENUS, 0.92)[: JOBS or None]
         for name, limited in (("limits of 48 h", [with_limit(job, 48.0) for job in jobs]), ("padded limits", [padded(job) for job in jobs])):
             found += log_rows(f"venus, {name}", cut(limited), replay(cut(limited), VENUS, Policy()), VENUS.cards)
+    if (DATA / "philly_vc.csv.gz").exists():
+        jobs = cut([padded(job) for job in at_load(load_trace(DATA / "philly_vc.csv.gz").jobs, PHILLY, 0.92)[: JOBS or None]])
+        found += log_rows("philly, padded limits", jobs, replay(jobs, PHILLY, Policy()), PHILLY.cards)
     return [*found, all_at_once_row()]
 
 

@@ -292,3 +292,32 @@ def test_a_long_queue_is_asked_for_its_order_in_turns(story, monkeypatch):
     looks = [names for names in asked if len(names) <= 2]
     assert set().union(*looks) == {"a", "b", "c", "d", "e"}
     assert len(story.told("a", "b", "c", "d", "e")) == 5
+
+
+def test_a_write_that_fails_is_made_up_for(story, monkeypatch):
+    story.learn()
+    story.fill()
+    story.want("waits")
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "keep_outlook", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            story.teller.step()
+    assert story.told("waits") == {}
+    story.teller.step()
+    assert list(story.told("waits")) == ["waits"]
+
+
+def test_lines_that_come_again_are_heard_once(story, monkeypatch):
+    story.learn(ENOUGH - 1)
+    story.want("one")
+    story.stub.begin("one")
+    story.reconciler.step()
+    story.clock.advance(RUN_S)
+    story.stub.end("one")
+    story.reconciler.step()
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "score", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            story.teller.step()
+    story.teller.step()
+    assert story.teller._desks["npu"].forecaster.learnt == ENOUGH

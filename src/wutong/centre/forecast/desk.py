@@ -35,7 +35,7 @@ class Desk:
         """Take in a line of the journal."""
         if event.seq <= self._since:
             return
-        self.changed, name = True, event.name
+        self._since, self.changed, name = event.seq, True, event.name
         if event.phase is RunPhase.QUEUED:
             self._places.pop(name, None)
         elif event.started_at is not None:

@@ -15,7 +15,7 @@ from wutong.centre.catalogue.rules import Node, NodeState, Pool
 from wutong.centre.forecast import store
 from wutong.centre.forecast.desk import Desk
 from wutong.centre.forecast.forecaster import Forecaster, Parts
-from wutong.centre.forecast.told import STALE
+from wutong.centre.forecast.told import STALE, Forecast, Outlook
 from wutong.centre.maintenance import service as maintenance
 from wutong.centre.maintenance.rules import Window
 from wutong.centre.registry import Engines, ask
@@ -75,19 +75,26 @@ class Teller:
             return self._go_on(self._looking)
         now = clock.now()
         with self._database.session() as session:
-            ground = _ground(session)
-            self._open_desks(session, ground.pools)
-            more = self._follow(session)
+            if not self._desks:
+                self._open_desks(session, _ground(session).pools)
+            seq, more = self._follow(session)
+            due = [] if more else self._due(now)
+            ground = _ground(session) if due else None
+            if ground is not None:
+                self._open_desks(session, ground.pools)
             if not more and self._is_over(self._read_at, self._pace.again_s, now):
                 self._read_all(session, now)
+        self._seq = seq
         if self._is_over(self._saved_at, self._pace.save_s, now):
             self._save(now)
-        pace = self._pace
-        due = [desk for desk in self._desks.values() if desk.is_due(now, least_s=pace.least_s, rest=pace.rest, most_s=pace.most_s)]
-        if more or not due:
+        if ground is None:
             return more
         self._looking = self._look(due[0], ground, now)
         return self._go_on(self._looking)
+
+    def _due(self, now: datetime) -> list[Desk]:
+        pace = self._pace
+        return [desk for desk in self._desks.values() if desk.is_due(now, least_s=pace.least_s, rest=pace.rest, most_s=pace.most_s)]
 
     def _go_on(self, looking: Parts[None]) -> bool:
         """Do parts of a look until they have taken as long as a step may."""
@@ -115,8 +122,9 @@ class Teller:
                 desk.learnt = True
                 for run in store.ended_lately(session, pool, BEGIN_WITH):
                     forecaster.learn(run.ask, run.run_s or 0.0)
-        if self._read_at is None:
+        if len(new) == len(self._desks):
             self._begin(session, min((saved[pool][0] for pool in new if pool in saved), default=last))
+        self._read_at = None
 
     def _begin(self, session: Session, seq: int) -> None:
         """Take up the journal, and what was told, where the loop before this one left them."""
@@ -125,10 +133,11 @@ class Teller:
             if forecast.pool in self._desks:
                 self._desks[forecast.pool].told[name] = forecast
 
-    def _follow(self, session: Session) -> bool:
+    def _follow(self, session: Session) -> tuple[int, bool]:
+        """Take in some of the journal; return how far that is, and whether there is more. Lines that come again, after a failure, are heard once."""
         events = runs.run_events_after(session, self._seq, BATCH)
-        if not events:
-            return False
+        if not events or not self._desks:
+            return self._seq, False
         seen = store.seen(session, list({event.name for event in events}))
         for event in events:
             run = seen.get(event.name)
@@ -138,8 +147,7 @@ class Teller:
             if run.pool in self._desks:
                 self._desks[run.pool].put(name, run)
         store.score(session, {event.name: event.started_at for event in events if _began(event) and event.started_at is not None})
-        self._seq = events[-1].seq
-        return len(events) == BATCH
+        return events[-1].seq, len(events) == BATCH
 
     def _read_all(self, session: Session, now: datetime) -> None:
         self._read_at = now
@@ -151,11 +159,19 @@ class Teller:
     def _look(self, desk: Desk, ground: _Ground, now: datetime) -> Parts[None]:
         """Ask the engine where runs stand with no transaction open, foretell, and write what is news."""
         names, engine = desk.to_ask(), self._engines.find(ground.pools[desk.pool].engine)
-        begun, before = thread_time(), desk.outlook
+        begun, before, told = thread_time(), desk.outlook, desk.told
         if names and engine is not None:
             desk.take_places(ask(engine.observe, names))
         windows = [window for window in ground.windows if window.pool == desk.pool]
         news, gone = yield from desk.look(now, cards=ground.cards(desk.pool), sizes=ground.sizes.get(desk.pool, set()), windows=windows)
+        try:
+            self._write(desk, news, gone, before, now)
+        except Exception:
+            desk.told, desk.outlook, desk.changed = told, before, True
+            raise
+        desk.took_s = thread_time() - begun
+
+    def _write(self, desk: Desk, news: list[Forecast], gone: list[str], before: Outlook | None, now: datetime) -> None:
         with self._database.session() as session:
             store.tell(session, news)
             if gone:
@@ -164,16 +180,16 @@ class Teller:
                 store.keep_outlook(session, desk.outlook)
             else:
                 desk.outlook = before
-        desk.took_s = thread_time() - begun
 
     def _save(self, now: datetime) -> None:
         with self._database.session() as session:
             for desk in self._desks.values():
                 if desk.learnt:
                     store.save(session, desk.pool, self._seq, now, desk.forecaster.to_state())
-                    desk.learnt = False
             store.move_on(session, self._seq)
             store.forget_scores(session, now - KEPT)
+        for desk in self._desks.values():
+            desk.learnt = False
         self._saved_at = now
 
     @staticmethod
