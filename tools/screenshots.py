@@ -15,6 +15,9 @@ from typing import Any
 from playwright.sync_api import Browser, sync_playwright
 
 from wutong.app.trial import Account, TrialCentre
+from wutong.sdk.client import Client
+from wutong.sdk.data import RepoKind
+from wutong.sdk.transfer import push
 
 OUT = Path("screenshots")
 CHROMIUM = os.environ.get("WUTONG_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -34,13 +37,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Settled:
-    """A centre in which something has happened."""
+    """A centre in which something has happened. `objects` are what paths name, by the names the routes give them."""
 
     owner: Account
     operator: str
-    ended_job: str
-    failed_job: str
-    repo: str
+    objects: dict[str, str]
 
     def secret(self, who: str) -> str | None:
         """Return the session of somebody."""
@@ -48,15 +49,34 @@ class Settled:
 
 
 def settle(centre: TrialCentre) -> Settled:
-    """Let a tenant register, top up, upload and run jobs."""
+    """Let a tenant register, top up, upload, buy and run jobs."""
     owner = centre.tenant("江城视觉科技有限公司", top_up_fen=2_000_000)
-    repo = centre.call("POST", "/repos", token=owner.token, body={"kind": "dataset", "name": "road-surface", "licence": "CC-BY-4.0"})
-    said = 'for n in 1 2 3 4 5; do echo "epoch $n loss 0.$((9 - n))"; done'
-    ended = _submit(centre, owner, name="first-training", command=f"{said}; echo done > $WUTONG_OUTPUTS/model.txt")
+    ended = _submit(centre, owner, name="first-training", command=f"{_TRAINING}; echo model > $WUTONG_OUTPUTS/model.txt", labels={"project": "road"})
     failed = _submit(centre, owner, name="数据清洗", command="echo 'no such column: width' >&2; exit 3")
-    for job_id in (ended, failed):
-        centre.await_settled(job_id, token=owner.token)
-    return Settled(owner, centre.operator(), ended, failed, str(repo["id"]))
+    run = centre.await_settled(ended, token=owner.token) and next(centre.listed(f"/jobs/{ended}/attempts", token=owner.token))
+    centre.await_settled(failed, token=owner.token)
+    objects = {
+        "job_id": ended,
+        "failed_job": failed,
+        "run_name": str(run["run_name"]),
+        "repo_id": _data_set(centre, owner),
+        "number": "1",
+        "order_id": _order(centre, owner),
+        "tenant_id": owner.tenant_id,
+        "pool": "local",
+        "name": "local",
+        "month": time.strftime("%Y-%m"),
+        "secret": "wti_not-an-invitation",
+        "webhook_id": _made(centre, owner, "/webhooks", {"url": "https://hooks.example.cn/wutong"}, "webhook"),
+        "ticket_id": _made(centre, owner, "/tickets", {"subject": "作业为什么在排队？", "text": "已经等了两个小时。"}, None),
+    }
+    return Settled(owner, centre.operator(), objects)
+
+
+_TRAINING = r"""for n in 1 2 3 4 5; do
+  echo "epoch $n loss 0.$((9 - n))"
+  echo "{\"step\": $n, \"loss\": 0.$((9 - n))}" >> $WUTONG_OUTPUTS/metrics.jsonl
+done"""
 
 
 def _submit(centre: TrialCentre, owner: Account, **about: Any) -> str:
@@ -64,29 +84,136 @@ def _submit(centre: TrialCentre, owner: Account, **about: Any) -> str:
     return str(centre.call("POST", "/jobs", token=owner.token, body=body)["id"])
 
 
+def _made(centre: TrialCentre, owner: Account, path: str, body: dict[str, Any], within: str | None) -> str:
+    answer = centre.call("POST", path, token=owner.token, body=body)
+    return str((answer[within] if within else answer)["id"])
+
+
+def _order(centre: TrialCentre, owner: Account) -> str:
+    offer = {"name": "cpu-100", "accelerator": "cpu-slot", "card_hours": 100, "price_fen": 50_000, "validity_days": 90}
+    offer_id = centre.call("POST", "/admin/offers", token=centre.operator(), body=offer)["id"]
+    return str(centre.call("POST", "/orders/packages", token=owner.token, body={"offer_id": offer_id})["id"])
+
+
+def _data_set(centre: TrialCentre, owner: Account) -> str:
+    """Push a small folder as a tenant does, with the SDK."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(6):
+            path = Path(folder) / f"road-{number % 3}" / f"{number}.csv"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"width,depth\n{number},2\n")
+        (Path(folder) / "说明.txt").write_text("道路病害数据集\n")
+        with Client(centre.url, owner.token) as client:
+            return str(push(client, Path(folder), kind=RepoKind.DATASET, name="road-surface", licence="CC-BY-4.0").version.repo_id)
+
+
 def places(settled: Settled) -> list[Place]:
-    """Return every page."""
-    month = time.strftime("%Y-%m")
-    return [
-        Place("front", "/", "anybody"),
-        Place("sign-in", "/sign-in", "anybody"),
-        Place("sign-up", "/sign-up", "anybody"),
-        Place("not-found", "/no/such/page", "anybody"),
-        Place("overview", "/overview", "owner"),
-        Place("jobs", "/jobs", "owner"),
-        Place("job-new", "/jobs/new", "owner"),
-        Place("job-ended", f"/jobs/{settled.ended_job}", "owner"),
-        Place("job-failed", f"/jobs/{settled.failed_job}", "owner"),
-        Place("jobs-compare", f"/jobs/compare?id={settled.ended_job}&id={settled.failed_job}", "owner"),
-        Place("data", "/data", "owner"),
-        Place("data-set", f"/data/{settled.repo}", "owner"),
-        Place("data-upload", f"/data/{settled.repo}/upload", "owner"),
-        Place("buy", "/buy", "owner"),
-        Place("bill", f"/bill?month={month}", "owner"),
-        Place("organisation", "/organisation", "owner"),
-        Place("account", "/account", "owner"),
-        Place("console", "/console", "operator"),
-    ]
+    """Return every page: what the routes' paths name is filled in."""
+    of = {who: [Place(_name(path), path.format(**settled.objects), who) for path in paths] for who, paths in PATHS.items()}
+    return [*of["anybody"], *of["owner"], *of["operator"], Place("not-found", "/no/such/page", "anybody")]
+
+
+def _name(path: str) -> str:
+    plain = path.partition("?")[0].replace("{", "").replace("}", "")
+    return plain.strip("/").replace("/", "-") or "front"
+
+
+PATHS = {
+    "anybody": ["/", "/sign-in", "/sign-up", "/invitation/{secret}", "/reset", "/components"],
+    "owner": [
+        "/overview",
+        "/jobs",
+        "/jobs/new?sample=1",
+        "/jobs/{job_id}",
+        "/jobs/{failed_job}",
+        "/jobs/compare?id={job_id}&id={failed_job}",
+        "/secrets",
+        "/environments",
+        "/data",
+        "/data/new",
+        "/data/{repo_id}",
+        "/data/{repo_id}/versions/{number}",
+        "/data/{repo_id}/versions/{number}/preview?path=说明.txt",
+        "/data/{repo_id}/versions/{number}/split",
+        "/data/{repo_id}/upload",
+        "/buy",
+        "/buy/estimate",
+        "/buy/packages",
+        "/buy/reservations",
+        "/buy/orders",
+        "/buy/orders/{order_id}",
+        "/buy/top-up",
+        "/buy/top-up/slip",
+        "/bill",
+        "/bill/jobs/{job_id}",
+        "/bill/jobs/{job_id}/records/{run_name}",
+        "/bill/statement",
+        "/bill/usage",
+        "/bill/budgets",
+        "/bill/warnings",
+        "/search?q=road",
+        "/organisation",
+        "/organisation/tokens",
+        "/organisation/trail",
+        "/organisation/webhooks",
+        "/organisation/webhooks/{webhook_id}",
+        "/account",
+        "/account/notices",
+        "/account/organisations",
+        "/account/sessions",
+        "/account/tokens",
+    ],
+    "operator": [
+        "/console",
+        "/console/jobs",
+        "/console/jobs/{job_id}",
+        "/console/queue",
+        "/console/nodes",
+        "/console/nodes/{pool}/{name}",
+        "/console/flavours",
+        "/console/maintenance",
+        "/console/utilisation",
+        "/console/tenants",
+        "/console/tenants/{tenant_id}",
+        "/console/payments",
+        "/console/payments/recorded",
+        "/console/prices",
+        "/console/books",
+        "/console/books/check",
+        "/console/audit",
+        "/console/staff",
+        "/console/report/{month}",
+        "/console/whatif",
+        "/wall",
+    ],
+}
+# What is no page of its own: parts of pages, files, addresses that only lead on.
+NO_PAGES = {
+    "/front/load",
+    "/overview/state",
+    "/jobs/{job_id}/log",
+    "/jobs/{job_id}/log/download",
+    "/jobs/{job_id}/metrics",
+    "/jobs/{job_id}/charts",
+    "/jobs/part",
+    "/jobs/{job_id}/part",
+    "/jobs/{job_id}/children",
+    "/environments/part",
+    "/stream",
+    "/data/{repo_id}/versions/{number}/archive",
+    "/data/{repo_id}/versions/{number}/picture",
+    "/bill/export",
+    "/bill/statement/export",
+    "/console/now",
+    "/console/queue/part",
+    "/console/audit.csv",
+    "/console/report",
+    "/wall/part",
+    "/email",
+    "/join",
+    "/oidc/{name}",
+    "/oidc/{name}/callback",
+}
 
 
 def main() -> int:

@@ -2,12 +2,20 @@
 
 import pytest
 from tests.browser.conftest import violations
-from tools.screenshots import Settled, places, settle
+from tools.screenshots import NO_PAGES, PATHS, Settled, places, settle
+
+from wutong.web.nouns import PAGES
 
 
 @pytest.fixture(scope="module")
 def settled(centre) -> Settled:
     return settle(centre)
+
+
+def test_every_page_is_among_those_looked_over():
+    listed = {path.partition("?")[0].replace("failed_job", "job_id") for paths in PATHS.values() for path in paths} | NO_PAGES
+    served = {route.path for pages in PAGES for route in pages.routes if "GET" in route.methods}
+    assert (sorted(served - listed), sorted(listed - served)) == ([], [])
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
