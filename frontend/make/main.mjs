@@ -61,6 +61,18 @@ async function modules(define) {
     const entry = output.entryPoint && basename(output.entryPoint, ".ts");
     if (entry && MODULES.includes(entry)) manifest[`${entry}.js`] = basename(path);
   }
+  manifest.preload = [...imported(built.metafile.outputs, manifest["portal.js"])].sort().join(" ");
+}
+
+/** What a module imports at once, directly or not: a page that names these loads them all together. */
+function imported(outputs, name, found = new Set()) {
+  const [, output] = Object.entries(outputs).find(([path]) => basename(path) === name);
+  for (const { path, kind } of output.imports) {
+    if (kind !== "import-statement" || found.has(basename(path))) continue;
+    found.add(basename(path));
+    imported(outputs, basename(path), found);
+  }
+  return found;
 }
 
 const json = (name) => JSON.parse(readFileSync(join(HERE, name), "utf8"));

@@ -15,8 +15,9 @@ const MOST = 4;
 
 let stack: HTMLElement | undefined;
 
-/** Listen for toasts that the server sends. */
+/** Listen for toasts that the server sends, and let one that came with the page be closed. */
 export function startToasts(): void {
+  for (const item of document.querySelectorAll<HTMLElement>(".toast-stack > .toast-item")) finish(item, item.classList.contains("bad") || item.classList.contains("warn"));
   document.body.addEventListener("toast", (event) => {
     const { detail } = event as CustomEvent<Toast & { value?: string }>;
     toast({ ...detail, text: detail.text ?? detail.value ?? "" });
@@ -30,14 +31,20 @@ export function toast({ text, kind = "info", link, link_text }: Toast): void {
   const body = make("div", { class: "text user-text" }, text);
   if (link?.startsWith("/")) body.append(" ", make("a", { href: link }, link_text ?? word("open")));
   const item = make("div", { class: `toast-item ${kind}`, role: urgent ? "alert" : "status" }, icon(ICONS[kind] ?? ICONS.info), body);
-  item.append(iconButton("x", word("close"), () => item.remove()));
   holder.append(item);
   while (holder.childElementCount > MOST) holder.firstElementChild?.remove();
-  if (!urgent) leaveLater(item);
+  finish(item, urgent);
+}
+
+function finish(item: HTMLElement, stays: boolean): void {
+  item.append(iconButton("x", word("close"), () => item.remove()));
+  if (!stays) leaveLater(item);
 }
 
 function place(): HTMLElement {
   if (stack?.isConnected) return stack;
+  stack = document.querySelector<HTMLElement>(".toast-stack") ?? undefined;
+  if (stack) return stack;
   stack = make("div", { class: "toast-stack", "aria-live": "polite", "aria-label": word("notices"), role: "region" });
   document.body.append(stack);
   return stack;

@@ -29,7 +29,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def manifest(folder: Path) -> dict[str, str]:
-    return json.loads((folder / "manifest.json").read_text())
+    names = json.loads((folder / "manifest.json").read_text())
+    names.pop("preload")
+    return names
 
 
 def test_the_manifest_names_every_file_by_its_content(built):
@@ -41,6 +43,14 @@ def test_the_manifest_names_every_file_by_its_content(built):
         assert (built / hashed).stat().st_size > 0
     others = {path.name for path in built.iterdir()} - set(names.values()) - {"manifest.json", ".stamp"}
     assert all(re.fullmatch(r"chunk\.[0-9A-Z]{8}\.js", name) for name in others)
+
+
+def test_what_portal_js_imports_is_named_for_loading_ahead(built):
+    names = json.loads((built / "manifest.json").read_text())
+    ahead = set(names["preload"].split())
+    imported = set(re.findall(r'(?:from|import)"\./([^"]+)"', (built / names["portal.js"]).read_text()))
+    assert imported
+    assert imported <= ahead <= {path.name for path in built.iterdir()}
 
 
 def test_a_second_build_finds_nothing_to_do_and_a_fresh_one_makes_the_same(built, tmp_path):
@@ -71,7 +81,8 @@ def test_nothing_names_another_host(built):
 
 def test_what_every_page_loads_is_small(built):
     names = manifest(built)
-    sizes = {name: len(gzip.compress((built / names[name]).read_bytes(), mtime=0)) for name in EVERY_PAGE}
+    every_page = [names[name] for name in EVERY_PAGE] + json.loads((built / "manifest.json").read_text())["preload"].split()
+    sizes = {name: len(gzip.compress((built / name).read_bytes(), mtime=0)) for name in every_page}
     assert sum(sizes.values()) < EVERY_PAGE_BYTES, sizes
 
 

@@ -26,6 +26,11 @@ def url_of(name: str) -> str:
         raise NotBuilt from None
 
 
+def preloads() -> list[str]:
+    """Return the addresses of the modules that portal.js imports, so that a page can have them loaded together with it."""
+    return [URL + name for name in manifest().get("preload", "").split()]
+
+
 @functools.cache
 def manifest() -> dict[str, str]:
     """Return the names of built files by their plain ones."""

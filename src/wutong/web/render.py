@@ -31,7 +31,7 @@ def environment() -> Environment:
         extensions=["jinja2.ext.do"],
     )
     made.filters |= {"yuan": figures.yuan, "card_hours": figures.card_hours, "size": figures.size, "named": named}
-    made.globals |= {"asset": assets.url_of, "icon": icon, "version": __version__}
+    made.globals |= {"asset": assets.url_of, "preloads": assets.preloads, "icon": icon, "version": __version__}
     return made
 
 
