@@ -30,9 +30,13 @@ def test_a_run_without_accelerators_asks_for_none():
     assert not [part for part in line(RunSpec(name="n", tenant="t", argv=("x",), slots=0)) if part.startswith("--gres")]
 
 
-def test_a_higher_priority_is_less_nice_and_bounded():
-    assert "--nice=-300" in line()
-    assert "--nice=-1000000" in line(RunSpec(name="n", tenant="t", argv=("x",), priority=10**9))
+def test_a_higher_priority_is_less_nice_and_never_outbids_anybody_by_much():
+    def nice(priority):
+        (found,) = [part for part in line(RunSpec(name="n", tenant="t", argv=("x",), priority=priority)) if part.startswith("--nice=")]
+        return int(found.removeprefix("--nice="))
+
+    levels = [nice(priority) for priority in (10**9, 10, 3, 0, -10, -(10**9))]
+    assert levels == [0, 0, 35, 50, 100, 100]
 
 
 def test_account_and_class_are_given_where_they_are_known():

@@ -10,8 +10,9 @@ from wutong.centre.engines.slurm.fields import NODE_FORMAT, PAST_FIELDS, QUEUE_F
 
 MARGIN_S = 60
 """Slurm's own time limit lies this far behind the runner's, which keeps the run's to the second."""
-_NICE_PER_PRIORITY = 100
-_MOST_NICE = 1_000_000
+_HIGHEST_PRIORITY = 10
+_NICE_PER_PRIORITY = 5
+"""A priority orders a tenant's own jobs and must not outbid others': nobody's nice is below 0, and all steps together are small beside a site's weights."""
 
 
 def queue(mark: str) -> list[str]:
@@ -106,7 +107,7 @@ def _minutes(spec: RunSpec) -> int:
 
 
 def _nice(priority: int) -> int:
-    return max(-_MOST_NICE, min(-priority * _NICE_PER_PRIORITY, _MOST_NICE))
+    return (_HIGHEST_PRIORITY - max(-_HIGHEST_PRIORITY, min(priority, _HIGHEST_PRIORITY))) * _NICE_PER_PRIORITY
 
 
 def _moment(seconds: int) -> str:
