@@ -32,6 +32,7 @@ TENANT = (
     Item("Buy compute", "/buy", "shopping-cart", Permission.MONEY_READ),
     Item("Bill", "/bill", "receipt", Permission.MONEY_READ),
     Item("Organisation", "/organisation", "users", Permission.TENANT_READ),
+    Item("Help", "/tickets", "lifebuoy", Permission.TENANT_READ),
 )
 CENTRE = (
     Item("Centre", "/console", "server", Permission.CENTRE_READ, ("/console/utilisation", "/console/report", "/console/whatif")),
@@ -40,6 +41,7 @@ CENTRE = (
     Item("Prices", "/console/prices", "coin", Permission.CENTRE_READ),
     Item("Organisations", "/console/tenants", "building", Permission.CENTRE_READ, ("/console/tenants", "/console/staff")),
     Item("Payments", "/console/payments", "wallet", Permission.CENTRE_BOOKS, ("/console/payments", "/console/books")),
+    Item("Tickets", "/console/tickets", "ticket", Permission.CENTRE_HELP),
     Item("Trail", "/console/audit", "history", Permission.CENTRE_AUDIT),
 )
 

@@ -22,6 +22,9 @@ from wutong.web.data import repos as data_repos
 from wutong.web.data import splits as data_splits
 from wutong.web.data import uploads as data_uploads
 from wutong.web.data import versions as data_versions
+from wutong.web.help import desk as help_desk
+from wutong.web.help import inbox as help_inbox
+from wutong.web.help import tickets as help_tickets
 from wutong.web.jobs import form as jobs_form
 from wutong.web.jobs import job as jobs_job
 from wutong.web.jobs import listing as jobs_listing
@@ -59,6 +62,9 @@ PAGES: tuple[Pages, ...] = (
     bill_usage.pages,
     bill_budgets.pages,
     bill_export.pages,
+    help_inbox.pages,
+    help_tickets.pages,
+    help_desk.pages,
     *CONSOLE,
     wall.pages,
     search.pages,
