@@ -152,8 +152,10 @@ export class Chunks {
     const size = Number(headers.get("X-Log-Size") ?? chunk * CHUNK_BYTES + bytes.length);
     this.known = true;
     this.complete = headers.get("X-Log-Complete") === "true";
-    if (size < this.index.size && size < chunk * CHUNK_BYTES) this.#kept.clear(); // another log took this one's place
+    const replaced = size < this.index.size; // another log took this one's place
+    if (replaced) this.#kept.clear();
     this.index.resize(size);
+    if (replaced) return;
     const ends = lineEnds(bytes);
     this.#kept.set(chunk, { bytes, ends });
     if (this.#whole(chunk)) this.index.set(chunk, ends.length, this.#openAfter(chunk, bytes));
