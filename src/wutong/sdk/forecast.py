@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from wutong.sdk.wire import Listed, Received, Sent
 if TYPE_CHECKING:
     from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
+Share = Annotated[float, Field(ge=0, le=1e9)]
 OrderName = Literal["fifo", "easy", "priority"]
 
 
@@ -46,7 +47,7 @@ class PlanRequest(PlanChange):
     begin: datetime | None = Field(None, description="What was submitted from then; 30 days before the end by default.")
     end: datetime | None = Field(None, description="And before then; now by default.")
     more_nodes: int = Field(0, ge=-100_000, le=100_000, description="So many more nodes of the pool's largest size.")
-    shares: dict[str, float] = Field(default_factory=dict, max_length=1000, description="Weights of organisations by id; 1 for who is not named.")
+    shares: dict[str, Share] = Field(default_factory=dict, max_length=1000, description="Weights of organisations by id; 1 for who is not named.")
 
 
 class PlanLogRequest(PlanChange):

@@ -112,6 +112,8 @@ def test_only_the_span_asked_for_is_replayed(month):
         with pytest.raises(Invalid):
             service.plan_pool(session, "npu", Change(), begin=now, end=now - timedelta(days=1))
         with pytest.raises(Invalid):
+            service.plan_pool(session, "npu", Change(), end=now.replace(year=1))
+        with pytest.raises(Invalid):
             service.plan_pool(session, "npu", Change(more_nodes=-100))
 
 

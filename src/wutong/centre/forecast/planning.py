@@ -20,10 +20,13 @@ def plan_pool(session: Session, pool: str, change: Change, *, begin: datetime | 
     name = catalogue.get_pool(session, pool).name
     nodes = [node for node in catalogue.list_nodes(session, name) if node.state is not NodeState.DOWN]
     cards, largest = sum(node.cards for node in nodes), max((node.cards for node in nodes), default=0)
+    for field, moment in (("begin", begin), ("end", end)):
+        if moment is not None and not 1970 < moment.year < 3000:
+            raise Invalid(field=field, reason="Name a moment between 1971 and 2999.")
     last = end or clock.now()
     first = begin or last - MONTH
     if first >= last:
-        raise Invalid(field="to", reason="Name a moment after the first one.")
+        raise Invalid(field="end", reason="Name a moment after the first one.")
     more_cards = change.more_cards + change.more_nodes * largest
     if cards + more_cards <= 0:
         raise Invalid(field="more_nodes", reason=f"Pool {name} has {cards} cards; leave some.")
