@@ -4,6 +4,7 @@ from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import Query, Response
+from sqlalchemy.orm import Session
 
 from wutong.api.auth import COOKIE, Asking, Caller, Router, Tx, Visitor, needs
 from wutong.doorway import entrance
@@ -21,6 +22,7 @@ from wutong.identity.rules import (
     SignedIn,
     Token,
 )
+from wutong.kit.outbox import Outbox
 from wutong.kit.paging import Page
 from wutong.sdk import identity as wire
 from wutong.sdk import tenants as tenant_wire
@@ -68,11 +70,23 @@ def close_session(tx: Tx, who: Me, session_id: str) -> None:
 @router.get("/me")
 def get_me(tx: Tx, who: Me) -> wire.Me:
     """Tell who the caller is, in which organisation, and what it may do there."""
+    return tell_me(tx, who)
+
+
+@router.patch("/me")
+def change_me(tx: Tx, who: Me, body: wire.ProfileChange) -> wire.Me:
+    """Change one's name, language or time zone; what is not given stays."""
+    service.set_profile(tx, who, name=body.name, language=body.language, zone=body.zone)
+    return tell_me(tx, who)
+
+
+def tell_me(tx: Session, who: Principal) -> wire.Me:
+    """Return the caller as the API tells of it."""
     person = service.get_person(tx, who.person_id)
     return wire.Me.model_validate(
         {
             "person_id": who.person_id,
-            "name": who.name,
+            "name": person.name,
             "email": person.email,
             "tenant_id": who.tenant_id,
             "role": who.role,
@@ -80,6 +94,8 @@ def get_me(tx: Tx, who: Me) -> wire.Me:
             "permissions": sorted(permission for permission in Permission if who.may(permission)),
             "suspended": who.suspended,
             "via": who.via,
+            "language": person.language,
+            "zone": person.zone,
             "memberships": service.memberships(tx, who),
         }
     )
@@ -116,9 +132,10 @@ def list_invitations(tx: Tx, who: Annotated[Principal, needs(Permission.MEMBERS_
 
 
 @router.post("/invitations", status_code=201)
-def invite(tx: Tx, who: Annotated[Principal, needs(Permission.MEMBERS_MANAGE)], body: wire.NewInvitation) -> wire.Invited:
-    """Invite an e-mail address; the answer holds the secret that accepts, once."""
-    invitation, secret = service.invite(tx, who, body.email, Role(body.role))
+async def invite(asking: Asking, body: wire.NewInvitation) -> wire.Invited:
+    """Invite an e-mail address. The secret that accepts is mailed there, and is in the answer, once."""
+    outbox = Outbox.of(asking.context.settings)
+    invitation, secret = await asking.ask(lambda tx, who: service.invite(tx, who, body.email, Role(body.role), outbox), Permission.MEMBERS_MANAGE)
     return wire.Invited(invitation=wire.Invitation.model_validate(invitation), secret=secret)
 
 

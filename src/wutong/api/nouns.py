@@ -2,7 +2,27 @@
 
 from fastapi import APIRouter
 
-from wutong.api import admin, catalogue, data, docs, forecast, health, identity, jobs, logs, money, operations, splits, tenants, uploads
+from wutong.api import (
+    account,
+    admin,
+    announcements,
+    catalogue,
+    data,
+    docs,
+    forecast,
+    health,
+    identity,
+    jobs,
+    logs,
+    money,
+    notices,
+    operations,
+    splits,
+    tenants,
+    tickets,
+    uploads,
+    webhooks,
+)
 
 # Routes are matched one by one: what is asked for most stands first.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -20,5 +40,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     operations.tenants_router,
     forecast.router,
     health.router,
+    account.router,
+    tickets.router,
+    tickets.staff_router,
+    announcements.router,
+    notices.router,
+    webhooks.router,
     docs.router,
 )

@@ -6,7 +6,26 @@ from typing import Annotated
 
 import typer
 
-from wutong.cli import account, admin, catalogue, forecast, job, local, members, money, orders, push, show, splits, storage
+from wutong.cli import (
+    account,
+    admin,
+    announcements,
+    catalogue,
+    forecast,
+    job,
+    local,
+    members,
+    money,
+    notices,
+    orders,
+    profile,
+    push,
+    show,
+    splits,
+    storage,
+    tickets,
+    webhooks,
+)
 from wutong.cli.show import Stop
 from wutong.sdk.data import RepoKind
 from wutong.sdk.errors import ApiError
@@ -56,6 +75,13 @@ app.add_typer(account.tokens, name="token")
 app.add_typer(members.app, name="member")
 app.add_typer(account.secrets, name="secret")
 app.add_typer(admin.app, name="admin")
+app.add_typer(tickets.app, name="ticket")
+app.add_typer(notices.app, name="inbox")
+app.add_typer(webhooks.app, name="webhook")
+app.add_typer(profile.passwords, name="password")
+app.command()(profile.profile)
+app.command("announcements")(announcements.list_current)
+announcements.add(admin.app)
 local.add(app)
 
 

@@ -12,6 +12,7 @@ from wutong.sdk.wire import Received, Sent
 if TYPE_CHECKING:
     from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
+LanguageName = Literal["zh", "en"]
 RoleName = Literal["owner", "admin", "finance", "member", "viewer"]
 PermissionName = Literal[
     "tenant.read",
@@ -75,7 +76,7 @@ class Opened(Received):
 
 
 class SignedIn(Received):
-    """One open session of the caller."""
+    """One open session of the caller; `device` is the program and system it was opened from, as far as that is known."""
 
     id: str
     tenant_id: str | None
@@ -83,6 +84,7 @@ class SignedIn(Received):
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime
+    device: str = ""
 
 
 class Membership(Received):
@@ -105,7 +107,17 @@ class Me(Received):
     permissions: list[PermissionName]
     suspended: bool
     via: str
+    language: LanguageName = "zh"
+    zone: str = "Asia/Shanghai"
     memberships: list[Membership]
+
+
+class ProfileChange(Sent):
+    """What a person is called, reads and lives by; what is left out stays."""
+
+    name: str | None = Field(None, min_length=1, max_length=100)
+    language: LanguageName | None = None
+    zone: str | None = Field(None, max_length=64, description="An IANA time zone, such as Asia/Shanghai.")
 
 
 class PasswordChange(Sent):
@@ -231,6 +243,11 @@ def sign_out(client: "Client") -> None:
 def me(client: "Client") -> Me:
     """Read who this client is."""
     return client.get("/api/v1/me", Me)
+
+
+def change_me(client: "Client", change: ProfileChange) -> Me:
+    """Change one's name, language or time zone."""
+    return client.patch("/api/v1/me", change, Me)
 
 
 def list_members(client: "Client") -> Iterator[Member]:
