@@ -1,6 +1,6 @@
 /** Charts: `<div data-island="chart" data-src="…">`, or `data-json` with the data itself, or in a `<template data-chart>` inside. Lines, areas, stacks, bars.
  *
- * The data: `{"x": [seconds or numbers], "time": true, "unit": "%", "kind": "line|area|stack|bars", "series": [{"name": "…", "y": […]}], "max": 100}`.
+ * The data: `{"x": [seconds or numbers], "time": true, "unit": "%", "kind": "line|area|stack|bars", "series": [{"name": "…", "y": […]}], "max": 100, "zero": true}`.
  * A `live` event reads `data-src` again, and so does time where `data-every` says how many seconds. `data-label` names the chart; `data-height` is in pixels.
  */
 import uPlot from "uplot";
@@ -15,6 +15,8 @@ interface ChartData {
   unit?: string;
   kind?: "line" | "area" | "stack" | "bars";
   max?: number;
+  /** Whether nothing is where the axis begins; else it begins near the least value. */
+  zero?: boolean;
   series: { name: string; y: (number | null)[] }[];
 }
 
@@ -107,7 +109,7 @@ class Chart {
       padding: [8, 8, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 6 }, drag: { x: true, y: false } },
-      scales: { x: { time: data.time ?? true }, y: { range: (_u, least, most) => range(least, most, data.max) } },
+      scales: { x: { time: data.time ?? true }, y: { range: (_u, least, most) => range(least, most, data.max, data.zero ?? true) } },
       axes: [
         { ...axis, size: 30, ...(data.time === false ? {} : { values: (_u: uPlot, ticks: number[]) => timeTicks(ticks, span) }) },
         { ...axis, size: 64, values: (_u, ticks) => ticks.map((tick) => figure(tick, unit, language())) },
@@ -194,7 +196,8 @@ class Chart {
   }
 }
 
-function range(least: number, most: number, top: number | undefined): [number, number] {
+function range(least: number, most: number, top: number | undefined, zero: boolean): [number, number] {
+  if (!zero && most > least) return [least - (most - least) * 0.06, most + (most - least) * 0.06];
   const high = Math.max(top ?? 0, most ?? 1);
   const low = Math.min(0, least ?? 0);
   return [low, high === low ? low + 1 : top !== undefined && high <= top ? top : high + (high - low) * 0.06];

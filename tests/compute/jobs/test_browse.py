@@ -8,6 +8,7 @@ from tests.compute.jobs.jobskit import run_of
 from wutong.compute.jobs import browse, metrics, service
 from wutong.compute.jobs.rules import JobFilters, JobState
 from wutong.kit.errors import NotFound
+from wutong.kit.paging import PageRequest
 
 
 def test_an_array_is_one_in_the_counts_and_its_jobs_are_counted_apart(world, owner):
@@ -71,3 +72,18 @@ def test_steps_are_told_or_counted_and_long_series_are_thinned():
     assert series["a"][-1] == (5003.0, 5.0)
     assert len(series["a"]) <= 101
     assert "b" not in series
+
+
+def test_the_jobs_of_an_array_are_listed_by_index_page_by_page(world, owner):
+    parent = world.submit(owner, array="0-4")
+    seen: list[int | None] = []
+    after = None
+    with world.database.session() as session:
+        while True:
+            page = service.list_jobs(session, owner, JobFilters(parent_id=parent.id), PageRequest(2, after))
+            seen += [job.array_index for job in page.items]
+            after = page.next
+            if after is None:
+                break
+        assert len(browse.children_ids(session, owner, parent)) == 5
+    assert seen == [0, 1, 2, 3, 4]

@@ -83,7 +83,7 @@ def find_job(session: Session, who: Principal, job_id: str) -> Job | None:
 
 
 def list_jobs(session: Session, who: Principal, filters: JobFilters = NO_FILTERS, page: PageRequest = FIRST_PAGE) -> Page[Job]:
-    """List the tenant's jobs, newest first; the jobs of an array when its id is the filter's `parent_id`."""
+    """List the tenant's jobs, newest first; the jobs of an array by index when its id is the filter's `parent_id`."""
     return cut(store.list_jobs(session, require_tenant(who, Permission.JOB_READ), filters, page), page)
 
 

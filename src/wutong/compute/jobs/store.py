@@ -126,6 +126,7 @@ def write_moves(session: Session, moved: Sequence[tuple[Job, Job]], history: Seq
 
 def list_jobs(session: Session, tenant_id: str | None, filters: JobFilters, page: PageRequest) -> list[Job]:
     """Return `limit` + 1 jobs, newest first; children of arrays only when their parent is asked for, by index."""
+    by, falls = (JOB.c.id, True) if filters.parent_id is None else (JOB.c.array_index, False)
     query = select(JOB)
     if tenant_id is not None:
         query = query.where(JOB.c.tenant_id == tenant_id)
@@ -149,8 +150,11 @@ def list_jobs(session: Session, tenant_id: str | None, filters: JobFilters, page
     if filters.arrays:
         query = query.where(JOB.c.array_size.is_not(None))
     if page.after is not None:
-        query = query.where(JOB.c.id < page.after)
-    return [to_job(row) for row in session.execute(query.order_by(JOB.c.id.desc()).limit(page.limit + 1)).mappings()]
+        last = (
+            page.after if falls else select(JOB.c.array_index).where(JOB.c.id == page.after, JOB.c.parent_id == filters.parent_id).scalar_subquery()
+        )
+        query = query.where(by < last if falls else by > last)
+    return [to_job(row) for row in session.execute(query.order_by(by.desc() if falls else by).limit(page.limit + 1)).mappings()]
 
 
 def count_states(session: Session, tenant_id: str | None) -> dict[JobState, int]:

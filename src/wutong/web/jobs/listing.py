@@ -1,6 +1,5 @@
 """The list of jobs: filters that are the address, counts by state, and several jobs side by side."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import Query, Response
@@ -17,6 +16,7 @@ from wutong.identity import service as identity
 from wutong.identity.rules import Permission
 from wutong.kit.errors import Invalid
 from wutong.kit.paging import PageRequest
+from wutong.sdk.jobs import JobRequest
 from wutong.web.view import Pages, View
 
 pages = Pages()
@@ -75,17 +75,22 @@ def compare_jobs(tx: Tx, view: Reads, ids: Annotated[list[str] | None, Query(ali
     if not 2 <= len(chosen) <= MOST_COMPARED:
         return view.page("jobs/compare.html", 422, jobs=[], problem=WrongNumber(most=MOST_COMPARED))
     found = browse.get_jobs(tx, view.who, chosen)
-    asked = [doorway.body_of(job.request).model_dump(mode="json") for job in found]
-    differs = [field for field in asked[0] if any(each[field] != asked[0][field] for each in asked)]
+    asked = [doorway.body_of(job.request).model_dump(mode="json", exclude_defaults=True) for job in found]
+    fields = [field for field in JobRequest.model_fields if any(field in each for each in asked)]
+    differs = [field for field in fields if any(each.get(field) != asked[0].get(field) for each in asked)]
     numbers = sorted({name for job in found for name in job.metrics})
     money = billing.job_money(tx, chosen)
-    told = [{field: _told(each[field]) for field in differs} for each in asked]
+    told = [{field: _told(each.get(field)) for field in differs} for each in asked]
     return view.page("jobs/compare.html", jobs=found, asked=told, differs=differs, numbers=numbers, money=money)
 
 
 def _told(value: object) -> str:
     """Write the value of a field of a request for a table."""
-    return value if isinstance(value, str) else "—" if value in (None, [], {}) else json.dumps(value, ensure_ascii=False, indent=1)
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {each}" for name, each in value.items())
+    if isinstance(value, list):
+        return "\n".join(" ".join(map(str, each.values())) if isinstance(each, dict) else str(each) for each in value)
+    return "—" if value is None else str(value)
 
 
 def filters_of(view: View, query: dict[str, str]) -> JobFilters:

@@ -30,7 +30,9 @@ async def chart_data(visit: Visiting, job_id: str, name: Annotated[str, Query(ma
     if name not in series:
         raise NotFound(kind="number", id=name)
     points = series[name]
-    return JSONResponse({"x": [step for step, _ in points], "series": [{"name": name, "y": [value for _, value in points]}]})
+    return JSONResponse(
+        {"x": [step for step, _ in points], "time": False, "zero": False, "series": [{"name": name, "y": [value for _, value in points]}]}
+    )
 
 
 @pages.get("/jobs/{job_id}/charts")
