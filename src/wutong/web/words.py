@@ -13,10 +13,20 @@ from typing import Any, Final
 
 from babel.messages.pofile import read_po
 
-from wutong.compute.jobs.rules import JobState, WaitReason
+from wutong.centre.comparison.rules import DifferenceKind
+from wutong.centre.maintenance.rules import WindowState
+from wutong.centre.rules import EndReason, NodeState, PoolState, Service
+from wutong.compute.billing.rules import ChargeKind, Unrated
+from wutong.compute.jobs.rules import Cause, JobState, WaitReason
+from wutong.compute.orders.proposal_rules import ProposalState
+from wutong.compute.orders.rules import OrderKind, OrderState, PaymentKind
+from wutong.desk.rules import Channel, NoticeKind
+from wutong.desk.tickets.rules import TicketState
+from wutong.desk.webhooks.rules import DeliveryState
 from wutong.hub.rules import RepoKind, Visibility
-from wutong.identity.rules import CentreRole, Role, TenantKind, TenantState
+from wutong.identity.rules import CentreRole, Permission, Role, TenantKind, TenantState
 from wutong.kit.errors import Problem
+from wutong.ledger.rules import TransferKind
 
 LANGUAGES: Final[Mapping[str, str]] = {"zh": "中文", "en": "English"}
 DEFAULT: Final = "zh"
@@ -126,7 +136,11 @@ def _templates(language: str) -> tuple[Template, ...]:
 
 def shown() -> tuple[type[Enum], ...]:
     """Return the enumerations whose values pages show, so that the catalogues have a word for each."""
-    return (CentreRole, JobState, RepoKind, Role, TenantKind, TenantState, Visibility, WaitReason)
+    people = (CentreRole, Role, TenantKind, TenantState)
+    machines = (DifferenceKind, EndReason, NodeState, PoolState, Service, WindowState)
+    money = (ChargeKind, OrderKind, OrderState, TransferKind)
+    help_ = (Channel, DeliveryState, NoticeKind, Permission, TicketState)
+    return (*people, *machines, *money, *help_, Cause, JobState, PaymentKind, ProposalState, RepoKind, Unrated, Visibility, WaitReason)
 
 
 @functools.cache

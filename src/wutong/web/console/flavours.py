@@ -28,7 +28,10 @@ def set_enabled(tx: Tx, view: Annotated[View, needs(Permission.CENTRE_OPERATE)],
     done = view.attempt(lambda: centre.set_flavour_enabled(tx, view.who, name, enabled=offer))
     if isinstance(done, Problem):
         return view.page("console/flavours.html", done.status, **_flavours(tx), problem=done)
-    view.toast("Flavour {name} is offered now." if offer else "Flavour {name} is not offered any more.", name=name)
+    if offer:
+        view.toast("Flavour {name} is offered now.", name=name)
+    else:
+        view.toast("Flavour {name} is not offered any more.", name=name)
     return view.go("/console/flavours")
 
 

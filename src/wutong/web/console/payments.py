@@ -54,28 +54,30 @@ def propose(tx: Tx, view: Finance, tenant_id: Word = "", kind: Word = "", amount
     if isinstance(done, Problem):
         form = {"tenant_id": tenant_id, "kind": kind, "amount": amount, "reference": reference, "memo": memo}
         return view.page(PAGE, done.status, **_payments(tx, view, PageRequest(), "", "", ""), form=form, problem=done)
-    counts = done.state is ProposalState.APPROVED
-    view.toast("The payment counts now." if counts else "The payment is entered. Another person of finance approves it.")
+    if done.state is ProposalState.APPROVED:
+        view.toast("The payment counts now.")
+    else:
+        view.toast("The payment is entered. Another person of finance approves it.")
     return view.go("/console/payments")
 
 
 @pages.post("/console/payments/{proposal_id}/approve")
 def approve(tx: Tx, view: Finance, proposal_id: str) -> Response:
     """Let a payment count."""
-    return _decided(tx, view, view.attempt(lambda: orders.approve_payment(tx, view.who, proposal_id)), "The payment counts now.")
+    return _decided(tx, view, view.attempt(lambda: orders.approve_payment(tx, view.who, proposal_id)), view.say("The payment counts now."))
 
 
 @pages.post("/console/payments/{proposal_id}/reject")
 def reject(tx: Tx, view: Finance, proposal_id: str, reason: Line = "") -> Response:
     """Refuse a payment."""
     done = view.attempt(lambda: orders.reject_payment(tx, view.who, proposal_id, reason=reason))
-    return _decided(tx, view, done, "The payment is rejected.")
+    return _decided(tx, view, done, view.say("The payment is rejected."))
 
 
 @pages.post("/console/payments/{proposal_id}/withdraw")
 def withdraw(tx: Tx, view: Finance, proposal_id: str) -> Response:
     """Take back what one entered oneself."""
-    return _decided(tx, view, view.attempt(lambda: orders.withdraw_payment(tx, view.who, proposal_id)), "The payment is withdrawn.")
+    return _decided(tx, view, view.attempt(lambda: orders.withdraw_payment(tx, view.who, proposal_id)), view.say("The payment is withdrawn."))
 
 
 def _decided(tx: Tx, view: View, done: Proposal | Problem, sentence: str) -> Response:

@@ -37,7 +37,7 @@ def set_price(tx: Tx, view: Operates, flavour: Word = "", price: Word = "", vali
         return catalogue.set_price(tx, view.who, flavour, fen, reading.moment(valid_from, view.zone, field="valid_from"))
 
     form = {"flavour": flavour, "price": price, "valid_from": valid_from}
-    return _done(tx, view, view.attempt(work), form, "The price is set.")
+    return _done(tx, view, view.attempt(work), form, view.say("The price is set."))
 
 
 @pages.post("/console/offers")
@@ -58,13 +58,15 @@ def offer_package(
         )
 
     form = {"name": name, "accelerator": accelerator, "card_hours": card_hours, "offer_price": price, "validity_days": validity_days}
-    return _done(tx, view, view.attempt(work), form, "The package is on sale.")
+    return _done(tx, view, view.attempt(work), form, view.say("The package is on sale."))
 
 
 @pages.post("/console/offers/end")
 def end_offer(tx: Tx, view: Operates, name: Word = "") -> Response:
     """Take a package off sale; what was bought stays valid."""
-    return _done(tx, view, view.attempt(lambda: catalogue.end_offer(tx, view.who, name)), {}, "The package is off sale. What was bought stays valid.")
+    return _done(
+        tx, view, view.attempt(lambda: catalogue.end_offer(tx, view.who, name)), {}, view.say("The package is off sale. What was bought stays valid.")
+    )
 
 
 @pages.post("/console/reservation-terms")
@@ -75,7 +77,7 @@ def set_terms(tx: Tx, view: Operates, pool: Word = "", day_price: Word = "", sha
         fen, permille = parse_yuan(day_price, field="day_price"), reading.whole(share, field="share") * 10
         return orders.set_reservation_terms(tx, view.who, pool=pool, fen_per_card_day=fen, share_permille=permille)
 
-    return _done(tx, view, view.attempt(work), {"pool": pool, "day_price": day_price, "share": share}, "The terms are set.")
+    return _done(tx, view, view.attempt(work), {"pool": pool, "day_price": day_price, "share": share}, view.say("The terms are set."))
 
 
 def _done(tx: Tx, view: View, done: object, form: dict[str, str], sentence: str) -> Response:

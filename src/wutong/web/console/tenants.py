@@ -51,8 +51,8 @@ def set_state(tx: Tx, view: Operates, tenant_id: str, state: Word = "", reason: 
             raise Invalid(field="reason", reason="Say why: the organisation asks for it.")
         return identity.set_tenant_state(tx, view.who, tenant_id, TenantState(state), reason.strip()[:500])
 
-    suspended = state == TenantState.SUSPENDED
-    sentence = "The organisation is suspended: its people read everything and change nothing." if suspended else "The organisation is active again."
+    suspended = view.say("The organisation is suspended: its people read everything and change nothing.")
+    sentence = suspended if state == TenantState.SUSPENDED else view.say("The organisation is active again.")
     return _done(tx, view, tenant_id, view.attempt(work), {"reason": reason}, sentence)
 
 
@@ -64,7 +64,7 @@ def set_quota(tx: Tx, view: Operates, tenant_id: str, quota_gib: Word = "") -> R
         identity.get_tenant(tx, tenant_id)
         return hub.set_quota(tx, view.who, tenant_id, reading.whole(quota_gib, field="quota_gib") * GIB)
 
-    return _done(tx, view, tenant_id, view.attempt(work), {"quota_gib": quota_gib}, "The quota is set.")
+    return _done(tx, view, tenant_id, view.attempt(work), {"quota_gib": quota_gib}, view.say("The quota is set."))
 
 
 def _done(tx: Tx, view: View, tenant_id: str, done: object, form: dict[str, str], sentence: str) -> Response:
