@@ -69,7 +69,7 @@ def _reasons() -> Iterator[str]:
         if name.startswith(IN_TERMINALS) or "engines" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            named = isinstance(node, ast.keyword) and node.arg in ("reason", "hint", "what") and isinstance(node.value, ast.Constant)
+            named = isinstance(node, ast.keyword) and node.arg in ("reason", "hint", "what", "why") and isinstance(node.value, ast.Constant)
             if named and isinstance(node.value.value, str):
                 yield node.value.value
 

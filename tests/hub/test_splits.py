@@ -8,7 +8,7 @@ from tests.hub.hubkit import COLLEAGUE, OWNER, STRANGER, VIEWER, Hub, file
 from wutong.hub import service
 from wutong.hub.rules import GroupBy, GroupsClash, SplitSpec, TooFewGroups
 from wutong.hub.splits.grouping import groups_of
-from wutong.hub.splits.rules import divide, lists, within
+from wutong.hub.splits.rules import NoSuchColumn, UnreadablePattern, check_spec, divide, lists, within
 from wutong.kit.errors import Forbidden, Invalid, NotFound
 
 EVEN = SplitSpec(80, 10, 10)
@@ -20,7 +20,7 @@ def roads(count, each=10):
 
 
 def split(files, spec=EVEN, listing=()):
-    chosen = within(files, spec)
+    chosen = within(files, check_spec(spec))
     return divide(chosen, groups_of(chosen, spec, listing), spec)
 
 
@@ -117,7 +117,7 @@ def test_groups_are_told_by_a_pattern():
 
 @pytest.mark.parametrize("pattern", ["(", "no group", "[", "(?P<group", "(a)\\1", "(?=look)(a)"])
 def test_patterns_that_cannot_be_read_are_refused(pattern):
-    with pytest.raises(Invalid):
+    with pytest.raises((Invalid, UnreadablePattern)):
         split(roads(5), SplitSpec(80, 10, 10, by=GroupBy.PATTERN, pattern=pattern))
 
 
@@ -144,7 +144,7 @@ def test_a_file_of_two_groups_is_refused():
 
 
 def test_a_listing_without_the_column_says_what_it_has():
-    with pytest.raises(Invalid, match="it has image, who"):
+    with pytest.raises(NoSuchColumn, match="it has image, who"):
         split(roads(3), BY_LISTING, ["image,who\n"])
 
 

@@ -312,8 +312,8 @@ def test_the_split_assistant_shows_and_makes(portal):
     [
         ({"train": "70"}, "add up to 100"),
         ({"train": "many"}, "Write a whole number."),
-        ({"by": "pattern", "pattern": "("}, "This is not a regular expression"),
-        ({"by": "listing", "listing": "none.csv", "path_column": "a", "group_column": "b"}, "There is no file none.csv"),
+        ({"by": "pattern", "pattern": "("}, "The regular expression cannot be read: missing ): (."),
+        ({"by": "listing", "listing": "none.csv", "path_column": "a", "group_column": "b"}, "none.csv cannot be read as a listing"),
         ({"by": "moon"}, "Choose how the group"),
         ({"level": "9"}, "There are 0 groups for 3 parts"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import re2
 
 from wutong.hub.blobs.rules import File
-from wutong.hub.splits.rules import GroupBy, GroupsClash, SplitSpec, folder_of
+from wutong.hub.splits.rules import GroupBy, GroupsClash, NoSuchColumn, SplitSpec, UnreadableListing, UnreadablePattern, folder_of
 from wutong.kit.errors import Invalid
 
 MAX_GROUP = 300
@@ -14,7 +14,7 @@ MAX_CELL = 10_000
 
 
 def groups_of(files: Sequence[File], spec: SplitSpec, listing: Iterable[str] = ()) -> dict[str, str]:
-    """Return the group of each file that has one, by its path. `listing` are the lines of the listing. Raises `Invalid`, `GroupsClash`."""
+    """Return the group of each file that has one, by its path. `listing` are the lines of the listing. Raises what is wrong with either."""
     if spec.by is GroupBy.FOLDER:
         found = ((file.path, folder_of(file.path, spec.level)) for file in files)
         return {path: group for path, group in found if group is not None}
@@ -37,7 +37,7 @@ def _by_pattern(files: Sequence[File], pattern: str) -> Iterator[tuple[str, str]
     except re2.error as error:
         said = error.args[0] if error.args else ""
         reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        raise Invalid(field="pattern", reason=f"This is not a regular expression we can read: {reason[:200]}.") from None
+        raise UnreadablePattern(why=reason[:200]) from None
     if compiled.groups < 1:
         raise Invalid(field="pattern", reason="Put the part that names the group into parentheses, such as (road-[0-9]+)/.")
     number = compiled.groupindex.get("group", 1)
@@ -53,12 +53,12 @@ def _listed(lines: Iterable[str], spec: SplitSpec) -> Iterator[tuple[str, str]]:
         rows = csv.DictReader(lines)
         head = [name.strip() for name in rows.fieldnames or ()]
         rows.fieldnames = head
-        for column, field in ((spec.path_column, "path_column"), (spec.group_column, "group_column")):
+        for column in (spec.path_column, spec.group_column):
             if column not in head:
-                raise Invalid(field=field, reason=f"The listing has no column {column}; it has {', '.join(head[:20])[:300]}.")
+                raise NoSuchColumn(column=column, columns=", ".join(head[:20])[:300])
         for row in rows:
             path, group = row.get(spec.path_column), row.get(spec.group_column)
             if path and group and group.strip():
                 yield path.strip().removeprefix("./"), group.strip()[:MAX_GROUP]
     except csv.Error as error:
-        raise Invalid(field="listing", reason=f"The listing cannot be read as CSV: {error}.") from None
+        raise UnreadableListing(path=spec.listing, why=f"{error}.") from None

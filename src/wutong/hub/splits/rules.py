@@ -107,6 +107,38 @@ class GroupsClash(Problem):
     message = "{path} is listed with the groups {first} and {second}. A file belongs to one group: correct the listing."
 
 
+class UnreadablePattern(Problem):
+    """A regular expression that cannot be read."""
+
+    code = "unreadable_pattern"
+    status = 422
+    message = "The regular expression cannot be read: {why}."
+
+
+class NoSuchColumn(Problem):
+    """A listing lacks a column that was named."""
+
+    code = "no_such_column"
+    status = 422
+    message = "The listing has no column {column}; it has {columns}."
+
+
+class UnreadableListing(Problem):
+    """A listing that is not there, or no CSV."""
+
+    code = "unreadable_listing"
+    status = 422
+    message = "{path} cannot be read as a listing: {why}"
+
+
+class TooManyToSplit(Problem):
+    """A version has more files than are divided here."""
+
+    code = "too_many_to_split"
+    status = 422
+    message = "At most {limit} files are divided here. Divide a larger version in a job of yours."
+
+
 def check_spec(spec: SplitSpec) -> SplitSpec:
     """Return a split that makes sense. Raises `Invalid`."""
     shares = spec.shares
@@ -115,9 +147,9 @@ def check_spec(spec: SplitSpec) -> SplitSpec:
     if sum(share > 0 for share in shares.values()) < 2:
         raise Invalid(field="val", reason="Give at least two of the parts a share.")
     if not 1 <= spec.level <= MAX_LEVEL:
-        raise Invalid(field="level", reason=f"Give a level of folders from 1 to {MAX_LEVEL}.")
+        raise Invalid(field="level", reason="Give a level of folders from 1 to 32.")
     if spec.by is GroupBy.PATTERN and not 1 <= len(spec.pattern) <= MAX_PATTERN:
-        raise Invalid(field="pattern", reason=f"Write a regular expression of 1 to {MAX_PATTERN} characters.")
+        raise Invalid(field="pattern", reason="Write a regular expression of 1 to 300 characters.")
     if spec.by is GroupBy.LISTING and not (spec.listing and spec.path_column and spec.group_column):
         raise Invalid(field="listing", reason="Name the listing (a CSV file of this version), its column of paths and its column of groups.")
     return spec

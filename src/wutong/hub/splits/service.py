@@ -12,15 +12,15 @@ from wutong.hub.repos.rules import Version
 from wutong.hub.repos.service import commit_version, files_of, get_repo, get_version
 from wutong.hub.splits import rules
 from wutong.hub.splits.grouping import groups_of
-from wutong.hub.splits.rules import FOLDER, GroupBy, Split, SplitSpec, check_spec
+from wutong.hub.splits.rules import FOLDER, GroupBy, Split, SplitSpec, TooManyToSplit, UnreadableListing, check_spec
 from wutong.identity.rules import Permission, Principal, require_tenant
-from wutong.kit.errors import Invalid, NotFound
+from wutong.kit.errors import NotFound
 
 MAX_LISTING_BYTES = 64 * 1024 * 1024
 
 
 def plan_split(session: Session, who: Principal, version_id: str, spec: SplitSpec, *, blobs: BlobStore) -> Split:
-    """Work out how a version would be divided. Raises `Invalid`, `TooFewGroups`, `GroupsClash`, `NotFound`."""
+    """Work out how a version would be divided. Raises `Invalid`, `TooFewGroups`, `GroupsClash`, `UnreadableListing`, `NotFound` ..."""
     check_spec(spec)
     return _plan(_files(session, get_version(session, who, version_id)), spec, blobs)
 
@@ -49,7 +49,7 @@ def make_split(session: Session, who: Principal, version_id: str, spec: SplitSpe
 
 def _files(session: Session, version: Version) -> list[File]:
     if version.file_count > rules.MAX_FILES:
-        raise Invalid(field="version", reason=f"At most {rules.MAX_FILES:,} files are divided here. Divide a larger version in a job.")
+        raise TooManyToSplit(limit=rules.MAX_FILES)
     return files_of(session, version.id)
 
 
@@ -64,9 +64,9 @@ def _listing(files: list[File], spec: SplitSpec, blobs: BlobStore) -> Iterator[s
         return
     file = next((each for each in files if each.path == spec.listing), None)
     if file is None:
-        raise Invalid(field="listing", reason=f"There is no file {spec.listing[:200]} in this version.")
+        raise UnreadableListing(path=spec.listing, why="There is no such file in this version.")
     if file.size_bytes > MAX_LISTING_BYTES:
-        raise Invalid(field="listing", reason=f"A listing has at most {MAX_LISTING_BYTES} bytes.")
+        raise UnreadableListing(path=spec.listing, why="A listing has at most 64 MiB.")
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     rest = ""
     try:
@@ -75,4 +75,4 @@ def _listing(files: list[File], spec: SplitSpec, blobs: BlobStore) -> Iterator[s
             yield from (f"{line}\n" for line in lines)
         yield rest + decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise Invalid(field="listing", reason="The listing is not in UTF-8. Save it so, then upload it again.") from None
+        raise UnreadableListing(path=spec.listing, why="It is not in UTF-8. Save it so, then upload it again.") from None
