@@ -176,6 +176,25 @@ def test_a_second_job_of_the_same_run_is_cancelled(cluster, small_lab):
     assert cluster.text(name) == "x"
 
 
+@pytest.mark.parametrize("forgotten", [False, True], ids=["known", "forgotten"])
+def test_a_job_that_comes_when_its_run_is_over_is_cancelled_and_a_strangers_is_not(cluster, small_lab, forgotten):
+    name = cluster.submit("true")
+    cluster.ended(name)
+    if forgotten:
+        cluster.until(lambda: cluster.engine.forget(name) == Accepted())
+    script, held = "#!/bin/sh\ntrue\n", ("sbatch", "--parsable", "-H", "-o", "/dev/null", "-J", name)
+    late = small_lab.run(*held, "--uid=nobody", "--gid=nogroup", stdin=script).stdout.strip()
+    strangers = small_lab.run(*held, stdin=script).stdout.strip()
+
+    def cancelled():
+        cluster.engine.changes("")
+        return small_lab.run("squeue", "-h", "-t", "all", "-j", late, "-o", "%T").stdout.strip() == "CANCELLED"
+
+    cluster.until(cancelled)
+    assert small_lab.run("squeue", "-h", "-j", strangers, "-o", "%r").stdout.strip() == "JobHeldUser"
+    small_lab.run("scancel", strangers)
+
+
 def test_a_job_of_another_user_with_a_runs_name_is_not_the_run(cluster, small_lab):
     spec = cluster.spec("printf mine", name="coveted")
     stranger = small_lab.run("sbatch", "--parsable", "-H", "-o", "/dev/null", "-J", spec.name, stdin="#!/bin/sh\ntrue\n").stdout.strip()
@@ -273,6 +292,22 @@ def test_one_job_that_cannot_be_released_holds_up_no_other_and_is_not_tried_with
     assert sorted(ends) == [EndReason.CANCELLED] + [EndReason.COMPLETED] * 3
     tries = [job for jobs in transport.releases for job in jobs]
     assert sorted(tries) == sorted(set(tries))
+
+
+def test_a_full_queue_is_waited_for(lab_accounting):
+    lab = lab_accounting
+    lab.run("sacctmgr", "-i", "add", "account", "crowded", "GrpSubmitJobs=1")
+    lab.run("sacctmgr", "-i", "add", "user", "nobody", "account=crowded")
+    cluster = ClusterUnderTest(lab, place=lambda spec: Placement(account="crowded", gres="gpu:ascend910b"))
+    try:
+        first = cluster.submit("sleep 300")
+        cluster.running(first)
+        second = cluster.submit("echo done")
+        cluster.until(lambda: "stand in the cluster's queue" in (cluster.see(second).waiting_for or ""))
+        cluster.engine.cancel(first)
+        assert cluster.ended(second).reason is EndReason.COMPLETED
+    finally:
+        cluster.close()
 
 
 def test_a_tenant_that_the_cluster_does_not_know_yet_is_waited_for(lab_accounting):

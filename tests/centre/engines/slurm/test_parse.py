@@ -19,6 +19,9 @@ def jobs(name):
     return [parse.job(record) for record in parse.queue_records(text(name), MARK)]
 
 
+POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+
+
 def test_reads_the_queue():
     found = {job.name: job for job in jobs("squeue-22.05.txt")}
     assert found["running"] == Job(
@@ -148,6 +151,9 @@ def test_reads_which_jobs_of_a_list_were_not_released():
         ("sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified", True),
         ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", False),
         ("sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)", False),
+        (f"sbatch: error: AssocGrpSubmitJobsLimit\nsbatch: error: Batch job submission failed: {POLICY}", False),
+        (f"sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: {POLICY}", False),
+        (f"sbatch: error: QOSMaxGRESPerJob\nsbatch: error: Batch job submission failed: {POLICY}", True),
         ("sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying", False),
     ],
 )

@@ -12,7 +12,7 @@ MARGIN_S = 60
 """Slurm's own time limit lies this far behind the runner's, which keeps the run's to the second."""
 _HIGHEST_PRIORITY = 10
 _NICE_PER_PRIORITY = 5
-"""A priority orders a tenant's own jobs and must not outbid others': nobody's nice is below 0, and all steps together are small beside a site's weights."""
+"""A priority orders a tenant's own jobs and must not outbid others': nobody's nice is below 0, and all steps are small beside a site's weights."""
 
 
 def queue(mark: str) -> list[str]:

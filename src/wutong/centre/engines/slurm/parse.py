@@ -15,7 +15,7 @@ _REFUSALS = {
     "Requested node configuration is not available": "The cluster has no nodes of this shape. Ask for fewer accelerators, processors or less memory.",
     "Node count specification invalid": "The cluster does not give so many nodes to one run. Ask for fewer.",
     "Requested time limit is invalid": "The cluster does not give so much time to one run. Ask for less.",
-    "Job violates accounting/QOS policy": "The cluster's limits for this account do not allow it, or not now.",
+    "Job violates accounting/QOS policy": "It asks for more than the cluster's limits allow one run of this account.",
     "Invalid account or account/partition combination specified": "This tenant may not use this part of the cluster. Ask the centre's operator.",
     "Invalid qos specification": "This tenant may not use this class of service. Ask the centre's operator.",
     "Invalid partition name specified": "There is no such part of the cluster. Ask the centre's operator.",
@@ -33,7 +33,8 @@ _UNKNOWN_TENANT = (
     "Invalid --uid specification",
     "Invalid user id",
 )
-_PASSING = ("QOS policy", "AccountingPolicy")
+_PASSING = ("SubmitJob", "AccountingPolicy")
+"""A ceiling on how many jobs may stand in the queue; other limits that Slurm refuses at once hold for good."""
 _ABSENT = ("Invalid job id specified", "Job/step already completing or completed")
 
 
@@ -108,7 +109,7 @@ def submitted_id(text: str) -> str | None:
 
 def refusal(error: str) -> str | None:
     """Return the sentence for a submission that Slurm will never take; None where it may take it another time, or has taken it."""
-    if any(passing in error for passing in _PASSING):
+    if is_full(error):
         return None
     return next((sentence for said, sentence in _REFUSALS.items() if said in error), None)
 
@@ -116,6 +117,11 @@ def refusal(error: str) -> str | None:
 def not_released(error: str) -> set[str]:
     """Read which jobs of a list `scontrol release` could not release; it goes on with the next after each."""
     return set(re.findall(r" for job (\d+)$", error, re.MULTILINE))
+
+
+def is_full(error: str) -> bool:
+    """Tell whether Slurm does not take a submission because enough jobs of its owner stand in the queue."""
+    return any(passing in error for passing in _PASSING)
 
 
 def is_new_tenant(error: str) -> bool:

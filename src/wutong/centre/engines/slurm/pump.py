@@ -27,6 +27,8 @@ _IDS = 100
 _TELL_AGAIN_MS = 5000
 _HARD_MS = 10_000
 _RETRY_MS = 2000
+_FULL_MS = 5000
+_FULL = "As many runs of its owner stand in the cluster's queue as may. It is tried again."
 _SETTLING_MS = 60_000
 """How long a tenant's account may take to be made on the cluster."""
 
@@ -163,10 +165,14 @@ class Pump:
     def _sent(self, live: Live, said: Said) -> None:
         job = parse.submitted_id(said.out) if said.code == 0 else None
         if job is not None:
-            self._runs.set_stage(live, "held", job=job)
+            self._runs.set_stage(live, "held", job=job, detail="")
         elif said.code and parse.is_new_tenant(said.error) and self._is_young(live):
             self._not_before[live.name] = self._runs.now_ms() + _RETRY_MS
             self._runs.set_stage(live, "new")
+        elif said.code and parse.is_full(said.error):
+            self._not_before[live.name] = self._runs.now_ms() + _FULL_MS
+            self._runs.set_stage(live, "new")
+            self._runs.records.change(live.name, detail=_FULL)
         elif said.code and (sentence := parse.refusal(said.error)) is not None:
             self._runs.end_unsent(live, Outcome(EndReason.START_FAILED, f"{sentence} The cluster said: {said.why}"))
         else:

@@ -42,7 +42,8 @@ class Rounds:
         self._held: int | None = None
         self.transport = transport or Transport(config.slurm_conf, limit_s=config.command_s)
         self.records = Records(config.home / "adapter.db", config.window_s)
-        self.runs = Runs(self.records, Spool(config.root), now_ms, completing_ms=round(config.completing_s * 1000))
+        is_ours, completing_ms = config.identities.is_ours, round(config.completing_s * 1000)
+        self.runs = Runs(self.records, Spool(config.root), now_ms, is_tenants_user=is_ours, completing_ms=completing_ms)
         self.settle = Settle(self.runs, self.transport, limit_s=config.sacct_s, lost_s=config.lost_s)
         self.pump = Pump(config, self.runs, self.transport, self.guard)
         self.dark: Unknown | None = _NEVER

@@ -31,13 +31,16 @@ _FINISHED = frozenset(("COMPLETED", "FAILED"))
 class Runs:
     """All open runs by name."""
 
-    def __init__(self, records: Records, spool: Spool, now_ms: Callable[[], int], *, completing_ms: int) -> None:
+    def __init__(
+        self, records: Records, spool: Spool, now_ms: Callable[[], int], *, is_tenants_user: Callable[[str], bool], completing_ms: int
+    ) -> None:
         self.records = records
         self.spool = spool
         self.picture = Picture()
         self.now_ms = now_ms
         self.lives = Lives()
         self.duplicates: set[str] = set()
+        self._is_tenants_user = is_tenants_user
         self._completing_ms = completing_ms
         self._unfinished: dict[str, Job] = {}
         self._released: dict[str, int] = {}
@@ -75,7 +78,9 @@ class Runs:
                 self.lives.unsighted[live.name] = live
         for job in changed:
             live = self.lives.find(job.name)
-            if live is not None and live.user == job.user:
+            if live is None and self._is_stray(job):
+                self.duplicates.add(job.id)
+            elif live is not None and live.user == job.user:
                 self._seen(live, job)
         self._hold_again()
         for name, job in list(self._unfinished.items()):
@@ -83,6 +88,13 @@ class Runs:
                 self._move(live, self.picture.find(job.id, job.name, job.user) or job)
             else:
                 self._unfinished.pop(name, None)
+
+    def _is_stray(self, job: Job) -> bool:
+        """Tell whether a job stands for a run that is over: a submission that came late, or a job that the controller brought back when it forgot."""
+        if job.standing in {Standing.ENDED, Standing.COMPLETING} or not self._is_tenants_user(job.user):
+            return False
+        row = self.records.find(job.name)
+        return self.records.was_forgotten(job.name) if row is None else row["user"] == job.user
 
     def _hold_again(self) -> None:
         """Count as held what was released and still is held a while later; it is released again, but not for ever: a job that no node can start

@@ -11,7 +11,8 @@ from wutong.centre.engines.slurm.runs import Runs
 _MOST_CHANGES = 2000
 _MOST_RECORDS = 5000
 _MOST_LOG = 4 * 1024 * 1024
-_STAGES = {"new": "It is being handed to the cluster.", "sent": "It is being handed to the cluster.", "held": "It is being handed to the cluster."}
+_STAGES = ("new", "sent", "held")
+_HANDED_OVER = "It is being handed to the cluster."
 
 
 class Views:
@@ -86,7 +87,7 @@ class Views:
     def _wait(self, row: Row) -> tuple[int | None, str]:
         job = None if row["job"] is None else self._runs.picture.find(row["job"], row["name"], row["user"])
         if row["stage"] in _STAGES or job is None:
-            return None, _STAGES["new"]
+            return None, row["detail"] or _HANDED_OVER
         if job.standing is Standing.PREPARING:
             return None, "It has its place; its nodes are being made ready."
         return self._in_line(job)
