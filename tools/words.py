@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 import wutong  # noqa: E402
+from wutong.compute.billing.ladder_rules import Notice, NoticeKind  # noqa: E402
+from wutong.kit import clock  # noqa: E402
 from wutong.kit.errors import Problem  # noqa: E402
 from wutong.web import menu, words  # noqa: E402
 
@@ -38,6 +40,7 @@ def said() -> set[str]:
     found |= set(json.loads((ROOT / "frontend" / "words.json").read_text()).values())
     _load()
     found |= {problem.message for problem in _problems()}
+    found |= {Notice("", "", person, kind, 0, "", None, 0, clock.now()).message for kind in NoticeKind for person in (None, "somebody")}
     found |= set(_reasons())
     found |= {str(member.value) for enumeration in words.shown() for member in enumeration if issubclass(enumeration, Enum)}
     return {text for text in found if re.search("[A-Za-z]{2}", re.sub(r"\{[^}]*\}", "", text))}

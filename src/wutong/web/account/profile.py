@@ -56,14 +56,16 @@ def set_profile(tx: Tx, view: Mine, name: Text = "", language: Text = "", zone: 
 async def change_password(visit: Visiting, old_password: Text = "", new_password: Text = "") -> Response:
     """Choose another password; other sessions are closed."""
     work = partial(entrance.change_password, visit, old=old_password, new=new_password)
-    return await run_sync(_with_password, visit, work, "Your password is changed; your other sessions are closed.")
+    return await run_sync(_with_password, visit, work, View(visit, None).say("Your password is changed; your other sessions are closed."))
 
 
 @pages.post("/email")
 async def change_email(visit: Visiting, password: Text = "", new_email: Text = "") -> Response:
     """Ask for another address; a link is mailed to it."""
     work = partial(entrance.request_email_change, visit, password=password, new_email=new_email)
-    return await run_sync(_with_password, visit, work, "A mail with a link is on its way to the new address.", {"new_email": new_email})
+    return await run_sync(
+        _with_password, visit, work, View(visit, None).say("A mail with a link is on its way to the new address."), {"new_email": new_email}
+    )
 
 
 @pages.get("/organisations")

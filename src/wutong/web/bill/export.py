@@ -18,7 +18,7 @@ from wutong.ledger import service as ledger
 from wutong.ledger.rules import StatementLine
 from wutong.web.bill import sheet
 from wutong.web.bill.months import read_month
-from wutong.web.bill.statement import bounds, read_days
+from wutong.web.bill.statement import bounds, causes, read_days
 from wutong.web.view import Pages, View, Visit, Visiting
 
 pages = Pages(prefix="/bill")
@@ -26,12 +26,6 @@ pages = Pages(prefix="/bill")
 Short = Annotated[str, Query(max_length=40)]
 Rows = Page[list[object]]
 Read = Callable[[Session, Principal, PageRequest], Rows]
-
-BILL = (
-    *("Month", "Job", "Name", "Person", "Flavour", "Attempt", "Start", "Window begins", "Kind"),
-    *("Card-seconds", "From packages (card-seconds)", "Yuan a card-hour", "Yuan", "Entry"),
-)
-STATEMENT = ("Number", "Time", "Kind", "Cause", "Number of the cause", "Note", "Yuan", "Balance after", "Entry")
 
 
 @pages.get("/export")
@@ -45,7 +39,7 @@ async def export_bill(visit: Visiting, month: Short = "") -> Response:
         names = identity.person_names(tx, {each.charge.person_id for each in found.items})
         return Page([_bill_row(view, each, names) for each in found.items], found.next)
 
-    return await _send(visit, f"bill-{shown}.csv", [view.say(title) for title in BILL], read)
+    return await _send(visit, f"bill-{shown}.csv", _bill_titles(view), read)
 
 
 @pages.get("/statement/export")
@@ -59,7 +53,7 @@ async def export_statement(visit: Visiting, since: Short = "", until: Short = ""
         found = ledger.statement(tx, require_tenant(who, Permission.MONEY_READ), since=begins, until=ends, page=page)
         return Page([_statement_row(view, each) for each in found.items], found.next)
 
-    return await _send(visit, f"statement-{first}-{last}.csv", [view.say(title) for title in STATEMENT], read)
+    return await _send(visit, f"statement-{first}-{last}.csv", _statement_titles(view), read)
 
 
 async def _send(visit: Visit, name: str, titles: Iterable[object], read: Read) -> Response:
@@ -83,6 +77,18 @@ async def _send(visit: Visit, name: str, titles: Iterable[object], read: Read) -
     return StreamingResponse(write(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
+def _bill_titles(view: View) -> list[str]:
+    say = view.say
+    about = [say("Month"), say("Job"), say("Name"), say("Person"), say("Flavour"), say("Attempt"), say("Start"), say("Window begins"), say("Kind")]
+    return [*about, say("Card-seconds"), say("From packages (card-seconds)"), say("Yuan a card-hour"), say("Yuan"), say("Entry")]
+
+
+def _statement_titles(view: View) -> list[str]:
+    say = view.say
+    about = [say("Number"), say("Time"), say("Kind"), say("Cause"), say("Number of the cause"), say("Note")]
+    return [*about, say("Yuan"), say("Balance after"), say("Entry")]
+
+
 def _bill_row(view: View, line: MonthLine, names: dict[str, str]) -> list[Any]:
     charge = line.charge
     who = names.get(charge.person_id, charge.person_id)
@@ -92,7 +98,8 @@ def _bill_row(view: View, line: MonthLine, names: dict[str, str]) -> list[Any]:
 
 
 def _statement_row(view: View, line: StatementLine) -> list[Any]:
-    about = [line.seq, _time(view, line.at), view.say(line.kind.value), view.say(line.cause_kind), line.cause_id, line.memo]
+    cause = causes(view).get(line.cause_kind, line.cause_kind)
+    about = [line.seq, _time(view, line.at), view.say(line.kind.value), cause, line.cause_id, line.memo]
     return [*about, sheet.yuan(line.amount_fen), sheet.yuan(line.balance_after), line.transfer_key]
 
 

@@ -23,7 +23,6 @@ PACKAGES = "card_second:"
 # Where a movement's cause is looked at.
 CAUSES = {
     "job": "/bill/jobs/{id}",
-    "usage": "/bill/jobs/{id}",
     "order": "/buy/orders/{id}",
     "top_up": "/buy/top-up",
     "refund": "/buy/top-up",
@@ -43,7 +42,18 @@ def statement_page(
     begins, ends = bounds(first, last)
     found = ledger.statement(tx, tenant_id, since=begins, until=ends, page=page, unit=unit)
     query = {"since": first.isoformat(), "until": last.isoformat(), "unit": unit if unit != FEN else ""}
-    return view.page("bill/statement.html", lines=found, query=query, unit=unit, units=units, cause=cause_path)
+    return view.page("bill/statement.html", lines=found, query=query, unit=unit, units=units, cause=cause_path, causes=causes(view))
+
+
+def causes(view: View) -> dict[str, str]:
+    """Return what the kinds of causes are called."""
+    return {
+        "job": view.say("job"),
+        "order": view.say("order"),
+        "top_up": view.say("top_up"),
+        "refund": view.say("refund"),
+        "credit": view.say("credit"),
+    }
 
 
 def cause_path(line: StatementLine) -> str:

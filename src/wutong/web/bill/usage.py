@@ -17,7 +17,6 @@ from wutong.web.view import Pages, View
 pages = Pages(prefix="/bill")
 
 Short = Annotated[str, Query(max_length=20)]
-WAYS = {By.PERSON: "By person", By.PROJECT: "By project", By.FLAVOUR: "By flavour"}
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 220, 56, 24
 
 
@@ -52,7 +51,8 @@ def usage_page(tx: Tx, view: Annotated[View, needs(Permission.MONEY_READ)], mont
     found = spending.spending(tx, view.who, shown.name, chosen)
     people = identity.person_names(tx, {group.key for group in found.groups if not group.rest}) if chosen is By.PERSON else {}
     names = [_name(view, group, people) for group in found.groups]
-    return view.page("bill/usage.html", month=shown, by=chosen, ways=WAYS, found=found, names=names, chart=draw(found, names))
+    ways = {By.PERSON: view.say("By person"), By.PROJECT: view.say("By project"), By.FLAVOUR: view.say("By flavour")}
+    return view.page("bill/usage.html", month=shown, by=chosen, ways=ways, found=found, names=names, chart=draw(found, names))
 
 
 def draw(found: Spending, names: list[str]) -> Chart:

@@ -48,25 +48,25 @@ def ticket_part(tx: Tx, view: Helps, page: Paging, ticket_id: str) -> Response:
 @pages.post("/{ticket_id}/answer")
 def answer(tx: Tx, view: Helps, ticket_id: str, text: Area = "", ask: Line = "") -> Response:
     """Write for the centre; with `ask` it is the organisation's turn then."""
-    return _after(tx, view, ticket_id, lambda: service.answer(tx, view.who, ticket_id, text, ask=bool(ask)), "Sent.", text)
+    return _after(tx, view, ticket_id, lambda: service.answer(tx, view.who, ticket_id, text, ask=bool(ask)), view.say("Sent."), text)
 
 
 @pages.post("/{ticket_id}/assign")
 def assign(tx: Tx, view: Helps, ticket_id: str, person_id: Line = "") -> Response:
     """Name who looks after it, or nobody."""
-    return _after(tx, view, ticket_id, lambda: service.assign(tx, view.who, ticket_id, person_id or None), "Kept.")
+    return _after(tx, view, ticket_id, lambda: service.assign(tx, view.who, ticket_id, person_id or None), view.say("Kept."))
 
 
 @pages.post("/{ticket_id}/close")
 def close(tx: Tx, view: Helps, ticket_id: str) -> Response:
     """Say that it is done with."""
-    return _after(tx, view, ticket_id, lambda: service.close(tx, view.who, ticket_id, staff=True), "The ticket is closed.")
+    return _after(tx, view, ticket_id, lambda: service.close(tx, view.who, ticket_id, staff=True), view.say("The ticket is closed."))
 
 
 @pages.post("/{ticket_id}/reopen")
 def reopen(tx: Tx, view: Helps, ticket_id: str) -> Response:
     """Take it up again."""
-    return _after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id, staff=True), "The ticket is open again.")
+    return _after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id, staff=True), view.say("The ticket is open again."))
 
 
 def _thread(tx: Tx, view: View, ticket_id: str, page: PageRequest, problem: Problem | None = None, text: str = "") -> Response:

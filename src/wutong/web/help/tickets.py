@@ -62,19 +62,19 @@ def ticket_part(tx: Tx, view: Asks, page: Paging, ticket_id: str) -> Response:
 @pages.post("/{ticket_id}/reply")
 def reply(tx: Tx, view: Asks, ticket_id: str, text: Area = "") -> Response:
     """Write more; a closed ticket is open again then."""
-    return after(tx, view, ticket_id, lambda: service.reply(tx, view.who, ticket_id, text), "Sent.", text=text)
+    return after(tx, view, ticket_id, lambda: service.reply(tx, view.who, ticket_id, text), view.say("Sent."), text=text)
 
 
 @pages.post("/{ticket_id}/close")
 def close(tx: Tx, view: Asks, ticket_id: str) -> Response:
     """Say that it is done with."""
-    return after(tx, view, ticket_id, lambda: service.close(tx, view.who, ticket_id), "The ticket is closed.")
+    return after(tx, view, ticket_id, lambda: service.close(tx, view.who, ticket_id), view.say("The ticket is closed."))
 
 
 @pages.post("/{ticket_id}/reopen")
 def reopen(tx: Tx, view: Asks, ticket_id: str) -> Response:
     """Take it up again."""
-    return after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id), "The ticket is open again.")
+    return after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id), view.say("The ticket is open again."))
 
 
 def filters_of(state: str, text: str, **more: Any) -> TicketFilters:

@@ -42,21 +42,21 @@ def invite(tx: Tx, view: Manages, email: Text = "", role: Text = "") -> Response
 def withdraw_invitation(tx: Tx, view: Manages, invitation_id: str) -> Response:
     """Withdraw an open invitation."""
     done = view.attempt(lambda: service.withdraw_invitation(tx, view.who, invitation_id))
-    return _after(tx, view, done, "The invitation is withdrawn.")
+    return _after(tx, view, done, view.say("The invitation is withdrawn."))
 
 
 @pages.post("/members/{person_id}/role")
 def change_role(tx: Tx, view: Manages, person_id: str, role: Text = "") -> Response:
     """Give a member another role."""
     done = view.attempt(lambda: service.change_role(tx, view.who, person_id, _role(role)))
-    return _after(tx, view, done, "The role is changed.")
+    return _after(tx, view, done, view.say("The role is changed."))
 
 
 @pages.post("/members/{person_id}/remove")
 def remove_member(tx: Tx, view: Manages, person_id: str) -> Response:
     """Take a member out of the organisation."""
     done = view.attempt(lambda: service.remove_member(tx, view.who, person_id))
-    return _after(tx, view, done, "The member is removed; tokens made here are dead.")
+    return _after(tx, view, done, view.say("The member is removed; tokens made here are dead."))
 
 
 @pages.post("/leave")

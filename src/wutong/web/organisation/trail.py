@@ -15,22 +15,6 @@ from wutong.web.view import Pages, View
 pages = Pages(prefix="/organisation")
 
 Short = Annotated[str, Query(max_length=100)]
-KINDS = (
-    "person",
-    "invitation",
-    "token",
-    "session",
-    "job",
-    "repo",
-    "version",
-    "order",
-    "payment",
-    "budget",
-    "secret",
-    "environment",
-    "ticket",
-    "webhook",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +42,22 @@ def trail_page(
     filters = AuditFilters(view.who.tenant_id, chosen["kind"], chosen["object_id"], chosen["action"], chosen["person_id"])
     found = service.list_audit(tx, view.who, page, filters)
     members = service.list_members(tx, view.who, PageRequest(MAX_LIMIT)).items
-    return view.page("organisation/trail.html", entries=found, members=members, kinds=KINDS, query=query, changes=changes_of)
+    return view.page("organisation/trail.html", entries=found, members=members, kinds=kinds_of(view), query=query, changes=changes_of)
+
+
+def kinds_of(view: View) -> dict[str, str]:
+    """Return what the kinds of things in the trail are called."""
+    say = view.say
+    people = {
+        "person": say("person"),
+        "invitation": say("invitation"),
+        "token": say("token"),
+        "session": say("session"),
+        "tenant": say("organisation"),
+    }
+    work = {"job": say("job"), "repo": say("data or model"), "version": say("version"), "upload": say("upload"), "environment": say("environment")}
+    money = {"order": say("order"), "payment": say("payment"), "budget": say("budget")}
+    return {**people, **work, **money, "secret": say("secret"), "ticket": say("ticket"), "webhook": say("webhook")}
 
 
 def changes_of(entry: AuditEntry) -> list[Change]:

@@ -51,14 +51,14 @@ def webhook_page(tx: Tx, view: Manages, page: Paging, webhook_id: str) -> Respon
 def change_webhook(tx: Tx, view: Manages, webhook_id: str, enabled: Text = "", kinds: Kinds = []) -> Response:  # noqa: B006 - never changed
     """Change what it is told of, or switch it off and on."""
     done = view.attempt(lambda: service.change_webhook(tx, view.who, webhook_id, kinds=_kinds(kinds), enabled=bool(enabled)))
-    return _after(tx, view, webhook_id, done, "The webhook is changed.")
+    return _after(tx, view, webhook_id, done, view.say("The webhook is changed."))
 
 
 @pages.post("/webhooks/{webhook_id}/test")
 def test_webhook(tx: Tx, view: Manages, webhook_id: str) -> Response:
     """Send a message that says nothing."""
     done = view.attempt(lambda: service.test_webhook(tx, view.who, webhook_id))
-    return _after(tx, view, webhook_id, done, "A test message is on its way.")
+    return _after(tx, view, webhook_id, done, view.say("A test message is on its way."))
 
 
 @pages.post("/webhooks/{webhook_id}/secret")
@@ -80,7 +80,7 @@ def remove_webhook(tx: Tx, view: Manages, webhook_id: str) -> Response:
 def retry_delivery(tx: Tx, view: Manages, webhook_id: str, delivery_id: str) -> Response:
     """Try a message again that was given up."""
     done = view.attempt(lambda: service.retry_delivery(tx, view.who, webhook_id, delivery_id))
-    return _after(tx, view, webhook_id, done, "The message is on its way again.")
+    return _after(tx, view, webhook_id, done, view.say("The message is on its way again."))
 
 
 def _after(tx: Tx, view: View, webhook_id: str, done: object, sentence: str) -> Response:
