@@ -1,6 +1,6 @@
 // Builds the front end into the folder that is given: style sheet, modules, sprite, marks, words, and manifest.json that names them all.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { purging } from "./purge.mjs";
@@ -9,6 +9,8 @@ import { sprite } from "./sprite.mjs";
 const HERE = new URL("..", import.meta.url).pathname;
 const TARGET = ["chrome111", "edge111", "firefox115", "safari16.4"];
 const MODULES = ["portal", "charts", "logview", "upload", "palette"];
+// What ends up in what is built; the others only build it. Bootstrap is part of Tabler's style sheet.
+const SHIPPED = ["@noble/hashes", "@tabler/core", "@tabler/icons", "htmx.org", "uplot"];
 const MARKS = ["mark.svg", "favicon.svg"];
 
 const out = resolve(process.argv[2] ?? join(HERE, "../src/wutong/web/static/built"));
@@ -75,11 +77,28 @@ function imported(outputs, name, found = new Set()) {
   return found;
 }
 
+/** The licences of everything that is built in, as they ask for. */
+function licences() {
+  return SHIPPED.map((name) => {
+    const folder = join(HERE, "node_modules", name);
+    const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = existsSync(folder) && readdirSync(folder).find((found) => /^licen[cs]e/i.test(found));
+    const text = file ? readFileSync(join(folder, file), "utf8").trim() : notice(join(folder, "dist/css/tabler.css"));
+    return `${name} ${version} (${license})\n\n${text}\n`;
+  }).join("\n\n");
+}
+
+/** The copyright notice at the head of a style sheet. */
+function notice(path) {
+  return readFileSync(path, "utf8").match(/\/\*![\s\S]*?\*\//)?.[0] ?? "";
+}
+
 const json = (name) => JSON.parse(readFileSync(join(HERE, name), "utf8"));
 rmSync(draft, { recursive: true, force: true });
 mkdirSync(draft, { recursive: true });
 const icons = keep("icons.svg", sprite(json("icons.json")));
 for (const mark of MARKS) keep(mark, readFileSync(join(HERE, "src", mark)));
+keep("licences.txt", licences());
 keep("words.json", JSON.stringify(json("words.json")));
 keep("portal.css", await bundle("styles/portal.css", { plugins: [purging(json("unused.json"))], external: ["*.svg"] }));
 keep("theme.js", await bundle("theme.ts", { format: "iife" }));

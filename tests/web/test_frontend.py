@@ -11,7 +11,7 @@ from tools import build_frontend
 ROOT = Path(__file__).resolve().parents[2]
 WANTED = {
     *("portal.css", "portal.js", "theme.js", "charts.js", "logview.js", "upload.js", "palette.js", "digester.js"),
-    *("icons.svg", "mark.svg", "favicon.svg", "words.json"),
+    *("icons.svg", "mark.svg", "favicon.svg", "words.json", "licences.txt"),
 }
 EVERY_PAGE = ("portal.css", "portal.js", "theme.js")
 EVERY_PAGE_BYTES = 130_000
@@ -74,7 +74,7 @@ def test_a_changed_source_is_noticed(tmp_path, monkeypatch):
 
 
 def test_nothing_names_another_host(built):
-    for path in built.iterdir():
+    for path in (path for path in built.iterdir() if path.suffix in {".css", ".js", ".svg", ".json"}):
         text = NOT_ASKED_FOR.sub("", path.read_text())
         assert re.findall(r"https?://[\w.-]+|@import|sourceMappingURL", text) == [], path.name
 
@@ -107,6 +107,12 @@ def test_scripts_use_every_word_and_no_other(built):
     named = {key for key in words if key.startswith(("kind_", "theme_"))}
     assert set(words) - used - named == set()
     assert all(text.strip() for text in words.values())
+
+
+def test_what_is_built_in_keeps_its_licence(built):
+    told = (built / manifest(built)["licences.txt"]).read_text()
+    for name in ("htmx.org", "@tabler/core", "@tabler/icons", "uplot", "@noble/hashes"):
+        assert re.search(rf"^{re.escape(name)} [\d.]+ \([\w-]+\)$", told, re.MULTILINE), name
 
 
 def test_the_lock_names_no_registry():
