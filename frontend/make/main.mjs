@@ -10,7 +10,7 @@ const HERE = new URL("..", import.meta.url).pathname;
 const TARGET = ["chrome111", "edge111", "firefox115", "safari16.4"];
 const MODULES = ["portal", "charts", "logview", "upload", "palette"];
 // What ends up in what is built; the others only build it. Bootstrap is part of Tabler's style sheet.
-const SHIPPED = ["@noble/hashes", "@tabler/core", "@tabler/icons", "htmx.org", "uplot"];
+const SHIPPED = ["@noble/hashes", "@tabler/core", "@tabler/icons", "fzstd", "geotiff", "htmx.org", "hyparquet", "pako", "uplot"];
 const MARKS = ["mark.svg", "favicon.svg"];
 
 const out = resolve(process.argv[2] ?? join(HERE, "../src/wutong/web/static/built"));

@@ -10,8 +10,10 @@ export interface Island {
 
 const MODULES: Record<string, () => Promise<Island>> = {
   chart: () => import("./charts"),
+  geotiff: () => import("./geotiff"),
   jobform: () => import("./jobform"),
   logview: () => import("./logview"),
+  parquet: () => import("./parquet"),
   upload: () => import("./upload"),
 };
 

@@ -1,0 +1,3 @@
+declare module "pako" {
+  export function inflate(data: Uint8Array): Uint8Array;
+}
