@@ -124,7 +124,7 @@ def _named(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
         other = function.__globals__.get(name)
         if name in Permission.__members__:
             yield Permission[name].value
-        elif inspect.isfunction(other) and other.__module__ == function.__module__ and name not in seen:
+        elif inspect.isfunction(other) and name not in seen and other.__module__.startswith((function.__module__, "wutong.doorway.")):
             yield from _named(other, seen)
 
 
