@@ -1,12 +1,17 @@
 """What is billed is what Slurm's accounting says, to the second, also where it comes late and where the queue has forgotten."""
 
+import contextlib
+import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 from tests.centre.engines.slurm.clusters import ClusterUnderTest, SlurmRig
 
 from wutong.centre.engines.conformance import Conformance
 from wutong.centre.engines.protocol import EndReason, Phase
+from wutong.centre.engines.slurm.lab import leftovers
 from wutong.centre.engines.slurm.lab.cluster import Lab
 
 pytestmark = pytest.mark.needs_slurm
@@ -75,6 +80,33 @@ def test_a_start_that_a_lost_node_cut_short_is_told_as_the_centres_fault_and_a_r
     finally:
         books.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
         books.wait_for_nodes()
+
+
+@pytest.mark.slow
+def test_a_node_that_hangs_is_replaced_and_what_it_does_when_it_wakes_counts_for_nothing(cluster, books):
+    """Its daemon, the job's steps and the job itself stop at once, as in a machine that is suspended, and go on later."""
+    name = cluster.submit(
+        'echo "start $WUTONG_RESTART"; i=0; while [ $i -lt 30 ]; do sleep 1; echo $WUTONG_RESTART > $WUTONG_OUTPUTS/o; i=$((i+1)); done'
+    )
+    cluster.says(name, "start 0")
+    node = cluster.see(name).node
+    asleep = [books.pid(f"slurmd:{node}"), *leftovers.of_node(books.spec, node)]
+    for pid in asleep:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        cluster.until(lambda: cluster.see(name).restart == 1 and cluster.phase(name) is Phase.RUNNING, within=90)
+        assert cluster.see(name).node != node
+    finally:
+        for pid in asleep:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    end = cluster.ended(name, within=90)
+    assert (end.reason, end.restart) == (EndReason.COMPLETED, 1)
+    assert Path(end.outputs_path, "o").read_text() == "1\n"
+    cluster.until(lambda: faults(cluster, name) == [EndReason.NODE_LOST, ""], within=90)
+    cluster.until(lambda: len(counted(books, name)) == 2)
+    assert billed(cluster, name) == [end - start for start, end in counted(books, name)]
+    books.wait_for_nodes(90)
 
 
 @pytest.mark.slow

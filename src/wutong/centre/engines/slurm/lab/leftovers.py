@@ -36,6 +36,12 @@ def sweep_node(spec: LabSpec, node: str) -> int:
     return len(steps) + _kill_all(lambda pid: _is_step(pid, spec.folder, node) or _is_job(pid, spec, node))
 
 
+def of_node(spec: LabSpec, node: str) -> set[int]:
+    """Return the step daemons and jobs of one node, and all that is below them."""
+    found = [pid for pid in _pids() if _is_step(pid, spec.folder, node) or _is_job(pid, spec, node)]
+    return {below for pid in found for below in (pid, *tree(pid))}
+
+
 def _kill_all(belongs: Callable[[int], bool]) -> int:
     found = 0
     while left := [pid for pid in _pids() if not is_gone(pid) and belongs(pid)]:
