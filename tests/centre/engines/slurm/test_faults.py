@@ -1,5 +1,6 @@
 """What breaks on a cluster, done to a real one: nothing accepted is lost, nothing runs twice, nothing is billed that Slurm did not count."""
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -292,6 +293,40 @@ def test_one_job_that_cannot_be_released_holds_up_no_other_and_is_not_tried_with
     assert sorted(ends) == [EndReason.CANCELLED] + [EndReason.COMPLETED] * 3
     tries = [job for jobs in transport.releases for job in jobs]
     assert sorted(tries) == sorted(set(tries))
+
+
+@pytest.fixture
+def full_lab():
+    """Two nodes, one of which has no room left where its daemon keeps what it needs to start jobs."""
+    with Lab.start(nodes=2, accelerators={"ascend910b": 2}, accounting=False) as lab:
+        node, spool = lab.node_names[0], lab.folder / "spool" / lab.node_names[0]
+        lab.end_daemon(f"slurmd:{node}")
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(spool)], check=False, capture_output=True)
+        if mounted.returncode:
+            pytest.skip(f"nothing can be mounted here: {mounted.stderr.decode().strip()}")
+        try:
+            lab.restart_daemon(f"slurmd:{node}")
+            lab.wait_for_nodes()
+            with contextlib.suppress(OSError), (spool / "filler").open("wb", buffering=0) as filler:
+                while True:
+                    filler.write(bytes(4096))
+            yield lab
+        finally:
+            subprocess.run(["umount", "--lazy", str(spool)], check=True)
+
+
+@pytest.mark.slow
+def test_a_node_with_a_full_disk_is_put_aside_and_its_runs_start_elsewhere(full_lab):
+    cluster = ClusterUnderTest(full_lab)
+    try:
+        names = [cluster.submit("echo done", slots=2) for _number in range(3)]
+        ends = [cluster.ended(name, within=90) for name in names]
+        assert {end.reason for end in ends} == {EndReason.COMPLETED}
+        assert {end.node for end in ends} == {full_lab.node_names[1]}
+        assert [cluster.text(name) for name in names] == ["done\n"] * 3
+        cluster.until(lambda: "drain" in full_lab.run("sinfo", "-h", "-n", full_lab.node_names[0], "-o", "%T").stdout)
+    finally:
+        cluster.close()
 
 
 def test_a_full_queue_is_waited_for(lab_accounting):
