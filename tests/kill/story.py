@@ -119,14 +119,14 @@ def await_ended(centre: TrialCentre, jobs: list[Wanted], *, patience_s: float) -
         time.sleep(0.5)
 
 
-def until(condition: Callable[[], bool], complaint: str, patience_s: float = 60) -> None:
+def until(condition: Callable[[], bool], complaint: str | Callable[[], str], patience_s: float = 60) -> None:
     """Wait for something to become true; what cannot be asked just now is asked again."""
     deadline = time.monotonic() + patience_s
     while True:
         with contextlib.suppress(httpx2.HTTPError, OSError, ValueError, subprocess.CalledProcessError):
             if condition():
                 return
-        assert time.monotonic() < deadline, complaint
+        assert time.monotonic() < deadline, complaint if isinstance(complaint, str) else complaint()
         time.sleep(0.2)
 
 

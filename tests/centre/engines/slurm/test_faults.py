@@ -295,6 +295,27 @@ def test_one_job_that_cannot_be_released_holds_up_no_other_and_is_not_tried_with
     assert sorted(tries) == sorted(set(tries))
 
 
+def test_a_job_stuck_in_completing_ends_by_its_runners_word():
+    """The node's daemon hangs when the job ends: the controller never hears that all is cleared away, and for long does not count the node lost."""
+    with Lab.start(nodes=1, accelerators={"ascend910b": 2}, accounting=False, settings={"SlurmdTimeout": "600"}) as lab:
+        cluster = ClusterUnderTest(lab, completing_s=1.0)
+        daemon = f"slurmd:{lab.node_names[0]}"
+        try:
+            name = cluster.submit("while [ ! -e $WUTONG_OUTPUTS/go ]; do sleep 0.1; done; echo done")
+            cluster.running(name)
+            lab.kill(daemon, signal.SIGSTOP)
+            (cluster.engine._runs.spool.outputs("tenant", name, 0) / "go").touch()
+            end = cluster.ended(name, within=90)
+            assert lab.run("squeue", "-h", "-a", f"--name={name}", "-o", "%T").stdout.strip() == "COMPLETING"
+            assert (end.reason, end.exit_code, cluster.text(name)) == (EndReason.COMPLETED, 0, "done\n")
+            lab.kill(daemon, signal.SIGCONT)
+            cluster.until(lambda: not lab.run("squeue", "-h", "-a").stdout.strip(), within=90)
+            assert cluster.see(name) == end
+        finally:
+            lab.kill(daemon, signal.SIGCONT)
+            cluster.close()
+
+
 @pytest.fixture
 def full_lab():
     """Two nodes, one of which has no room left where its daemon keeps what it needs to start jobs."""
