@@ -167,7 +167,7 @@ def counted(lab: Lab) -> dict[Start, float]:
 def check_against_accounting(centre: TrialCentre, lab: Lab) -> None:
     """The journal says of a start what slurmdbd says, to the second, or less.
 
-    A slurmctld that is killed forgets what it learnt in its last seconds: that a job ended (its accounts then say a later end), or that it ever began.
+    A slurmctld that is killed forgets what it learnt in its last seconds: that a job ended (its accounts then say a later end), or that it began.
     What was told of an end before stays, so such starts are in our journal with less, or alone.
     """
     told = centre.call("GET", "/admin/usage-totals", token=centre.operator())
