@@ -162,6 +162,10 @@ PATHS = {
         "/account/organisations",
         "/account/sessions",
         "/account/tokens",
+        "/tickets",
+        "/tickets/new",
+        "/tickets/{ticket_id}",
+        "/inbox",
     ],
     "operator": [
         "/console",
@@ -184,6 +188,8 @@ PATHS = {
         "/console/staff",
         "/console/report/{month}",
         "/console/whatif",
+        "/console/tickets",
+        "/console/tickets/{ticket_id}",
         "/wall",
     ],
 }
@@ -211,6 +217,10 @@ NO_PAGES = {
     "/wall/part",
     "/email",
     "/join",
+    "/tickets/{ticket_id}/part",
+    "/console/tickets/{ticket_id}/part",
+    "/inbox/badge",
+    "/announcements/now",
     "/oidc/{name}",
     "/oidc/{name}/callback",
 }
