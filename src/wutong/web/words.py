@@ -38,6 +38,8 @@ FOLDER: Final = Path(__file__).parent / "words"
 _TOLD = frozenset({"kind", "reason", "state", "what"})
 """Parameters that may hold words of ours. Others hold names, which are nobody's to translate."""
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+_VALUE = re.compile(r"[a-z]+(_[a-z]+)+")
+"""How enumerations are written; English has no words for them but their own."""
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]+))?\s*")
 
 
@@ -72,7 +74,7 @@ class Words:
 
     def say(self, sentence: str, /, **params: Any) -> str:
         """Return the sentence in this language, with its parameters; one that is not translated stays English."""
-        text: str = self.catalogue.get(sentence, sentence)
+        text: str = self.catalogue.get(sentence, sentence.replace("_", " ") if _VALUE.fullmatch(sentence) else sentence)
         return text.format(**params) if params else text
 
     def count(self, one: str, many: str, number: int, /, **params: Any) -> str:

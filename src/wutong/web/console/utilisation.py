@@ -25,7 +25,7 @@ def utilisation_page(tx: Tx, view: Annotated[View, needs(Permission.CENTRE_READ)
     """Show the course of the last days, and each node's hours of the last week."""
     now = clock.now()
     days = days if days in SPANS else 7
-    slots = centre.utilisation(tx, now - timedelta(days=days), now, By.HOUR, Group.POOL)
+    slots = centre.utilisation(tx, now - timedelta(days=days), now, By.HOUR, Group.POOL, present=False)
     heat = centre.heat(tx, now - timedelta(days=HEAT_DAYS), now)
     paths = drawing.heat_paths([row.permille for row in heat.rows])
     values: dict[str, Any] = {
