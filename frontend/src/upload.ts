@@ -3,7 +3,7 @@
  * `data-repo` names the repository that gets a version; without it the fields `name`, `licence`, `description` of `data-form` make one. `note` of that
  * form goes with the version. `data-next` is where to go then, with `{repo}`, `{version}` and `{number}` filled in.
  */
-import { fromDrop, fromField, type Found } from "./upload/collect";
+import { fromDrop, fromField, fromHandles, handlesOf, type Found, type Handle } from "./upload/collect";
 import { drop, recall } from "./upload/memory";
 import { Panel } from "./upload/panel";
 import type { Item } from "./upload/plan";
@@ -12,7 +12,7 @@ import { forget } from "./upload/tus";
 import { ask } from "./confirm";
 import { make } from "./dom";
 import { size } from "./figures";
-import { word } from "./words";
+import { word, type Word } from "./words";
 
 const SHOW_MS = 200;
 
@@ -27,6 +27,7 @@ class Upload {
   readonly #form: HTMLFormElement | null;
   #session: Session | undefined;
   #items: Item[] = [];
+  #handles: Handle[] = [];
   #showing: ReturnType<typeof setTimeout> | undefined;
   readonly #stay = (event: BeforeUnloadEvent): void => {
     if (["running", "committing"].includes(this.#session?.progress ?? "")) event.preventDefault();
@@ -36,7 +37,7 @@ class Upload {
     this.#form = element.dataset["form"] ? document.querySelector<HTMLFormElement>(element.dataset["form"]) : element.closest("form");
     this.#panel = new Panel(element, {
       chosen: (files) => this.#take(fromField(files)),
-      dropped: (items) => void fromDrop(items).then((found) => this.#take(found)),
+      dropped: (items) => void Promise.all([fromDrop(items), handlesOf(items)]).then(([found, handles]) => this.#take(found, handles)),
       start: () => void this.#begin(),
       pause: () => (this.#session?.progress === "paused" ? this.#session.resume() : this.#session?.pause()),
       cancel: () => void this.#cancel(),
@@ -53,7 +54,8 @@ class Upload {
     this.#session?.pause();
   }
 
-  #take(found: Found[]): void {
+  #take(found: Found[], handles: Handle[] = []): void {
+    this.#handles = handles;
     if (!found.length) return this.#panel.notice(word("upload_none"), "bad");
     this.#panel.notice("");
     this.#items = found.map(({ path, file }) => ({ path, file, state: "waiting", at: 0, digest: undefined, reason: undefined }));
@@ -65,7 +67,7 @@ class Upload {
     if (this.#form && !this.#form.reportValidity()) return;
     for (const item of this.#items) Object.assign(item, { state: "waiting", at: 0, reason: undefined });
     this.#panel.notice("");
-    const session = new Session(this.#target(), this.#items, { changed: word("upload_changed") }, () => this.#show());
+    const session = new Session(this.#target(), this.#items, { changed: word("upload_changed") }, () => this.#show(), this.#handles);
     this.#session = session;
     this.#panel.show(session);
     await session.run();
@@ -111,9 +113,26 @@ class Upload {
   async #tellBrokenOff(): Promise<void> {
     const known = await recall(this.#key());
     if (!known || this.#items.length) return;
-    const button = make("button", { type: "button", class: "btn btn-sm" }, word("upload_forget"));
-    button.addEventListener("click", () => void this.#forget());
-    this.#panel.notice(word("upload_broken_off", { files: known.files, size: size(known.bytes) }), "info", button);
+    for (const [name, text] of Object.entries(known.fields)) {
+      const field = this.#form?.elements.namedItem(name);
+      if (field instanceof HTMLElement && "value" in field) field.value ||= text;
+    }
+    const go = this.#button("upload_go_on", () => void this.#goOn(known.handles));
+    const forget = this.#button("upload_forget", () => void this.#forget());
+    this.#panel.notice(word("upload_broken_off", { files: known.files, size: size(known.bytes) }), "info", ...(known.handles.length ? [go] : []), forget);
+  }
+
+  #button(label: Word, act: () => void): HTMLButtonElement {
+    const button = make("button", { type: "button", class: "btn btn-sm" }, word(label));
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  async #goOn(handles: Handle[]): Promise<void> {
+    const found = await fromHandles(handles).catch(() => []);
+    if (!found.length) return;
+    this.#take(found, handles);
+    if (!this.element.dataset["repo"]) await this.#begin();
   }
 
   async #forget(): Promise<void> {

@@ -15,6 +15,35 @@ export async function fromDrop(items: DataTransferItemList): Promise<Found[]> {
   return tidy(found);
 }
 
+/** A file or folder that some browsers let a page keep, and ask for again after a reload. */
+export interface Handle extends FileSystemHandle {
+  requestPermission?(wanted: { mode: "read" }): Promise<PermissionState>;
+  values?(): AsyncIterable<Handle>;
+  getFile?(): Promise<File>;
+}
+
+/** Get handles of what was dropped, where the browser gives any. Must be called while the event is handled. */
+export async function handlesOf(items: DataTransferItemList): Promise<Handle[]> {
+  const asked = [...items].filter(({ kind }) => kind === "file").map((item) => (item as DataTransferItem & { getAsFileSystemHandle?: () => Promise<Handle | null> }).getAsFileSystemHandle?.());
+  const given: (Handle | null | undefined)[] = await Promise.all(asked).catch(() => []);
+  return given.filter((handle) => handle !== null && handle !== undefined);
+}
+
+/** Read everything below handles that were kept; nothing where the person or the browser does not let us. */
+export async function fromHandles(handles: Handle[]): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const handle of handles) {
+    if ((await handle.requestPermission?.({ mode: "read" })) !== "granted") return [];
+    await walkHandle(handle, handle.name, found);
+  }
+  return tidy(found);
+}
+
+async function walkHandle(handle: Handle, path: string, into: Found[]): Promise<void> {
+  if (handle.getFile) into.push({ path, file: await handle.getFile() });
+  else if (handle.values) for await (const child of handle.values()) await walkHandle(child, `${path}/${child.name}`, into);
+}
+
 /** Read a file field; of a chosen folder the paths are told. */
 export function fromField(files: FileList): Found[] {
   return tidy([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));

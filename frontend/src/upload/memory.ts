@@ -1,4 +1,6 @@
 /** What the browser remembers of an upload over a reload: digests that were computed, and where large files were announced. */
+import type { Handle } from "./collect";
+
 const DATABASE = "wutong-uploads";
 const STORE = "plans";
 
@@ -7,8 +9,11 @@ export interface Remembered {
   files: number;
   bytes: number;
   doneBytes: number;
-  note: string;
   at: number;
+  /** What the form said. */
+  fields: Record<string, string>;
+  /** The files and folders themselves, where the browser lets us keep them. */
+  handles: Handle[];
   /** By path, size and time of change. */
   digests: Record<string, string>;
   /** By digest, or `bundle:` and a number. */

@@ -1,5 +1,8 @@
 /** One upload from the chosen files to the version: checks, asks what is missing, sends, commits; may be paused, and goes on after a reload. */
+import { pauseAfter } from "../backoff";
+import { connectionBack, connectionLost } from "../connection";
 import { commit, missing, Refused, repository, type Entry, type Version } from "./api";
+import type { Handle } from "./collect";
 import { Digests, Unreadable } from "./digests";
 import { drop, fingerprint, recall, remember, type Remembered } from "./memory";
 import { Line, Loads, totals, type Item, type Load } from "./plan";
@@ -45,14 +48,17 @@ export class Session {
     readonly items: Item[],
     private readonly words: { changed: string },
     private readonly tell: () => void,
+    handles: Handle[] = [],
   ) {
-    this.#memory = { key: target.key, files: items.length, bytes: 0, doneBytes: 0, note: target.note, at: Date.now(), digests: {}, locations: {} };
+    const { key, name, licence, description, note } = target;
+    this.#memory = { key, files: items.length, bytes: 0, doneBytes: 0, at: Date.now(), fields: { name, licence, description, note }, handles, digests: {}, locations: {} };
   }
 
   /** Do it all. Never throws: how it ended stands in `progress` and `problem`. */
   async run(): Promise<void> {
     try {
-      const repoId = this.target.repoId ?? (await repository(this.target.kind, this.target.name, this.target.licence, this.target.description)).id;
+      const { kind, name, licence, description } = this.target;
+      const repoId = this.target.repoId ?? (await this.#persist(() => repository(kind, name, licence, description))).id;
       await this.#checkNames(repoId);
       await this.#recall();
       for (let left = COMMITS; left > 0 && !this.version; left--) await this.#sendAndCommit(repoId, left === 1);
@@ -111,7 +117,7 @@ export class Session {
     for (let at = 0; at < this.items.length; at += NAMES_AT_ONCE) {
       const files = this.items.slice(at, at + NAMES_AT_ONCE).map(({ path, file }) => ({ path, size_bytes: file.size, sha256: NO_DIGEST }));
       try {
-        await commit(repoId, files, "");
+        await this.#persist(() => commit(repoId, files, ""));
       } catch (error) {
         if (!(error instanceof Refused) || error.code !== "missing_blobs") throw error;
       }
@@ -138,7 +144,7 @@ export class Session {
     this.tell();
     const files: Entry[] = this.items.map(({ path, file, digest }) => ({ path, size_bytes: file.size, sha256: digest ?? NO_DIGEST }));
     try {
-      this.version = await commit(repoId, files, this.target.note);
+      this.version = await this.#persist(() => commit(repoId, files, this.target.note));
       this.progress = "done";
       await drop(this.target.key);
     } catch (error) {
@@ -187,14 +193,21 @@ export class Session {
   }
 
   async #missing(digests: string[]): Promise<Set<string>> {
-    if (!digests.length) return new Set();
-    for (;;) {
+    return digests.length ? this.#persist(() => missing(digests)) : new Set();
+  }
+
+  /** Ask again for as long as the centre is away. Everything asked here may be asked twice. */
+  async #persist<T>(act: () => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures++) {
       await this.#gate();
       try {
-        return await missing(digests);
+        const answer = await act();
+        connectionBack("upload");
+        return answer;
       } catch (error) {
-        if (!(error instanceof Refused) || !error.passing) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 2_000));
+        if (!(error instanceof Refused) || !error.passing || error.status === 409) throw error;
+        connectionLost("upload");
+        await new Promise((resolve) => setTimeout(resolve, pauseAfter(failures, Math.random())));
       }
     }
   }

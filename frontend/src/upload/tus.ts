@@ -35,8 +35,8 @@ export async function send(sending: Sending): Promise<Entry[]> {
       connectionBack("upload");
       return done.files;
     } catch (error) {
-      if (error instanceof Refused && error.status === 404 && location) {
-        location = undefined; // it was kept for a week and is gone
+      if (error instanceof Refused && [404, 410].includes(error.status) && location) {
+        location = undefined; // it was kept for a week, or given up, and is gone
         continue;
       }
       if (!signal.aborted && error instanceof Refused && !error.passing) throw error;
