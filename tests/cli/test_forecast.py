@@ -1,11 +1,13 @@
 """Starts, waits and what-if questions at the command: the words, and what the commands say on a real centre."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.centre.forecast.test_planning import LOG
-from tests.flows.stage import Person, Tenant
+from tests.flows.stage import Person, Tenant, open_tenant
 
+from wutong.app.trial import TrialCentre
 from wutong.cli import forecast, job
 from wutong.sdk.jobs import Job, JobState
 
@@ -27,11 +29,17 @@ JOB = Job(
 )
 
 
-@pytest.fixture
-def owner(newcomer: Person, tenant: Tenant) -> Person:
+@pytest.fixture(scope="module")
+def tenant(centre: TrialCentre) -> Iterator[Tenant]:
+    """One tenant for all of these: a centre lets an address sign in only so often."""
+    with open_tenant(centre) as tenant:
+        yield tenant
+
+
+@pytest.fixture(scope="module")
+def owner(centre: TrialCentre, tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Person:
     """The tenant's owner at a keyboard, signed in by token."""
-    newcomer.quick("login", "--token", tenant.account.token)
-    return newcomer
+    return Person(centre, tmp_path_factory.mktemp("owner"), {"WUTONG_TOKEN": tenant.account.token})
 
 
 @pytest.mark.parametrize(
