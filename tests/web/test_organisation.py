@@ -12,7 +12,7 @@ from wutong.kit import clock
 from wutong.web.organisation.trail import Change, changes_of
 
 PAGES = ("/organisation", "/organisation/tokens", "/organisation/webhooks", "/organisation/trail")
-NASTY = "<script>alert(1)</script>\"><img src=x> 武汉"
+NASTY = '<script>alert(1)</script>"><img src=x> 武汉'
 
 
 def link_in(page: str) -> str:
@@ -141,8 +141,21 @@ def test_the_trail_is_filtered(portal):
 
 
 def test_changes_are_put_side_by_side():
-    entry = AuditEntry(1, clock.now(), "t", "p", "n", "session", "", "a.b", "k", "i", {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "d": None})
-    assert changes_of(entry) == [Change("b", "2", "5"), Change("c", "3", None), Change("d", None, None)]
+    entry = AuditEntry(
+        1,
+        clock.now(),
+        "t",
+        "p",
+        "n",
+        "session",
+        "",
+        "a.b",
+        "k",
+        "i",
+        {"a": 1, "b": 2, "c": 3},
+        {"a": 1, "b": 5, "d": None, "e": ["x", "y"], "f_fen": 1200},
+    )
+    assert changes_of(entry) == [Change("b", "2", "5"), Change("c", "3", None), Change("e", None, "x, y"), Change("f_fen", None, "¥12.00")]
 
 
 def test_webhooks_are_added_tried_changed_and_removed(portal):

@@ -85,7 +85,7 @@ def _bill_titles(view: View) -> list[str]:
 
 def _statement_titles(view: View) -> list[str]:
     say = view.say
-    about = [say("Number"), say("Time"), say("Kind"), say("Cause"), say("Number of the cause"), say("Note")]
+    about = [say("Number"), say("At what time"), say("Kind"), say("Cause"), say("Number of the cause"), say("Note")]
     return [*about, say("Yuan"), say("Balance after"), say("Entry")]
 
 

@@ -58,7 +58,7 @@ def usage_page(tx: Tx, view: Annotated[View, needs(Permission.MONEY_READ)], mont
 def draw(found: Spending, names: list[str]) -> Chart:
     """Lay a month's days out as stacked bars. Pure."""
     totals = [sum(group.daily_card_ms[at] for group in found.groups) for at in range(len(found.days))]
-    top = max([*totals, 3_600_000])
+    top = max([*totals, 1])
     step, inner = (WIDTH - LEFT) / len(found.days), HEIGHT - BOTTOM
     bars = []
     for at, day in enumerate(found.days):

@@ -10,6 +10,7 @@ from wutong.doorway.paging import Paging
 from wutong.identity import service
 from wutong.identity.rules import AuditEntry, AuditFilters, Permission
 from wutong.kit.paging import MAX_LIMIT, PageRequest
+from wutong.web import figures
 from wutong.web.view import Pages, View
 
 pages = Pages(prefix="/organisation")
@@ -52,7 +53,7 @@ def kinds_of(view: View) -> dict[str, str]:
         "person": say("person"),
         "invitation": say("invitation"),
         "token": say("token"),
-        "session": say("session"),
+        "session": say("sign-in session"),
         "tenant": say("organisation"),
     }
     work = {"job": say("job"), "repo": say("data or model"), "version": say("version"), "upload": say("upload"), "environment": say("environment")}
@@ -66,11 +67,14 @@ def changes_of(entry: AuditEntry) -> list[Change]:
     return [
         Change(name, _written(before, name), _written(after, name))
         for name in [*before, *(name for name in after if name not in before)]
-        if name not in before or name not in after or before[name] != after[name]
+        if before.get(name) != after.get(name)
     ]
 
 
 def _written(values: dict[str, Any], name: str) -> str | None:
     if name not in values or values[name] is None:
         return None
-    return str(values[name])
+    value = values[name]
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
+    return figures.yuan(value) if name.endswith("_fen") and isinstance(value, int) else str(value)
