@@ -41,15 +41,43 @@ def _order(door: Door) -> str:
     return str(door.ok("owner", "POST", "/orders/packages", json={"offer_id": offer})["id"])
 
 
+def _ticket(door: Door) -> str:
+    return str(door.ok("owner", "POST", "/tickets", json={"subject": SECRET_NAME, "text": SECRET_NAME})["id"])
+
+
+def _webhook(door: Door) -> str:
+    made = door.ok("owner", "POST", "/webhooks", json={"url": f"https://{SECRET_NAME}.example.cn/"})["webhook"]["id"]
+    others = [each["id"] for each in door.ok("owner", "GET", "/webhooks")["items"] if each["id"] != made]
+    for other in others:
+        door.ok("owner", "DELETE", f"/webhooks/{other}")
+    return str(made)
+
+
+def _owner(door: Door) -> str:
+    """The last owner, who stays whatever is tried."""
+    return door.people["owner"].person_id
+
+
 _NUMBERS = iter(range(1, 10**6))
 # What a path may name, and how the owner comes to one. A plain value is one that is nobody's.
 NAMED: dict[str, Callable[[Door], str] | str] = {
     "job_id": _job,
     "repo_id": _repo,
     "order_id": _order,
+    "name": "no-such-thing",
     "number": "1",
     "run_name": "wutong-none-1",
     "secret": "wti_no-such-invitation",
+    "ticket_id": _ticket,
+    "webhook_id": _webhook,
+    "delivery_id": "whd_none",
+    "person_id": _owner,
+    "invitation_id": "inv_none",
+    "token_id": "tok_none",
+    "session_id": "ses_none",
+    "login_id": "login_none",
+    "notice_id": "1",
+    "announcement_id": "ann_none",
 }
 
 

@@ -93,7 +93,7 @@ def new_job(tx: Tx, view: Submits, clone: Named = "", sample: Named = "", flavou
     else:
         empty = {"name": [""], "command": [""], "dataset_ref": [dataset], "code": [code], **({"flavour": [flavour]} if flavour else {})}
         draft = Draft({**fields.form_of(JobRequest(name="-", command="")), **empty}, "")
-    return _page(tx, view, draft)
+    return _page(tx, view, draft, fresh=not flavour and not clone)
 
 
 @pages.post("/jobs/new")
@@ -139,12 +139,25 @@ def _wrong(view: View, draft: Draft) -> Problem:
     return NotAJob(reason=" ".join(said(view, sentence) for sentence in draft.wrong))
 
 
-def _page(tx: Session, view: View, draft: Draft, *, key: str = "", problem: Problem | None = None, looked: bool = False) -> Response:
-    """Render the form; what was typed stays as it is, whatever was wrong with it."""
+def _page(
+    tx: Session, view: View, draft: Draft, *, key: str = "", problem: Problem | None = None, looked: bool = False, fresh: bool = False
+) -> Response:
+    """Render the form; what was typed stays as it is, whatever was wrong with it. A fresh one begins with a flavour that there is."""
+    choices = choices_for(tx, view)
+    names = [each.flavour.name for each in choices["flavours"]]
+    if fresh and names and draft.form["flavour"][0] not in names:
+        draft = _with_flavour(draft, names[0])
     status = 200 if problem is None else problem.status
     told = _estimate(tx, view, draft) if looked else None
     given: dict[str, Any] = {"form": draft.form, "text": draft.text, "key": key or str(uuid.uuid4()), "told": told}
-    return view.page("jobs/new.html", status, **given, problem=problem, **choices_for(tx, view))
+    return view.page("jobs/new.html", status, **given, problem=problem, **choices)
+
+
+def _with_flavour(draft: Draft, flavour: str) -> Draft:
+    """Begin with another flavour on both sides."""
+    if draft.request is None:
+        return Draft({**draft.form, "flavour": [flavour]}, draft.text)
+    return draft_of(draft.request.model_copy(update={"flavour": flavour}))
 
 
 def _estimate(tx: Session, view: View, draft: Draft) -> dict[str, Any]:
