@@ -17,7 +17,7 @@ SECONDS = 10.0
 async def post(url: str, body: str, headers: Mapping[str, str], *, loopback: bool, trust: ssl.SSLContext) -> int:
     """Return the status of the answer, of which nothing else is read. No redirect is followed, and no proxy of the environment used.
 
-    Raises `UnsafeTarget`, `Invalid`, `httpx2.HTTPError`, `OSError`, or `TimeoutError` when all of it takes longer than ten seconds.
+    Raises `UnsafeTarget`, `Invalid`, `OSError`, or `TimeoutError` when all of it takes longer than ten seconds.
     """
     parts = urlsplit(check_url(url, loopback=loopback))
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -26,11 +26,14 @@ async def post(url: str, body: str, headers: Mapping[str, str], *, loopback: boo
         literal = f"[{address}]" if ":" in address else address
         pinned = urlunsplit((parts.scheme, f"{literal}:{port}", parts.path or "/", parts.query, ""))
         sent = {**headers, "Host": parts.netloc}
-        async with (
-            httpx2.AsyncClient(verify=trust, timeout=SECONDS, follow_redirects=False, trust_env=False) as client,
-            client.stream("POST", pinned, content=body.encode(), headers=sent, extensions={"sni_hostname": host}) as answer,
-        ):
-            return answer.status_code
+        try:
+            async with (
+                httpx2.AsyncClient(verify=trust, timeout=SECONDS, follow_redirects=False, trust_env=False) as client,
+                client.stream("POST", pinned, content=body.encode(), headers=sent, extensions={"sni_hostname": host}) as answer,
+            ):
+                return answer.status_code
+        except httpx2.HTTPError as error:
+            raise ConnectionError(str(error) or type(error).__name__) from error
 
 
 async def resolve(host: str, port: int, *, loopback: bool) -> str:
