@@ -92,7 +92,7 @@ def test_roles_change_and_the_last_owner_stays(portal):
     assert "This did not work" not in owner.get("/organisation").text
     page = owner.send(f"/organisation/members/{people['owner'].person_id}/role", {"role": "member"}, status=409).text
     assert "last owner" in page
-    assert "last owner" in owner.send("/organisation/leave", status=409).text
+    assert "last owner" in owner.send("/organisation/leave", {"name": "House of owner"}, status=409).text
     owner.send(f"/organisation/members/{people['stranger'].person_id}/role", {"role": "member"}, status=404)
 
 
@@ -112,7 +112,8 @@ def test_a_member_is_removed_and_another_leaves(portal):
     assert "viewer@example.cn" not in owner.get("/organisation").text
     colleague = portal.browser("colleague")
     colleague.get("/organisation")
-    colleague.send("/organisation/leave")
+    assert 'role="alert"' in colleague.send("/organisation/leave", {"name": "House of"}, status=422).text
+    colleague.send("/organisation/leave", {"name": "House of  owner"})
     colleague.get("/organisation", status=403)
 
 

@@ -11,13 +11,13 @@ from wutong.desk.webhooks import service as webhooks
 from wutong.identity import service as identity
 from wutong.identity.rules import Principal
 from wutong.kit import clock
-from wutong.kit.errors import Invalid
+from wutong.kit.errors import Invalid, NotFound
 from wutong.kit.paging import Page, PageRequest, cut
 
 CHANNEL = store.CHANNEL
 MOST_COUNTED = 1000
 
-__all__ = ["CHANNEL", "Fact", "count_unread", "list_notices", "mark_read", "preferences", "set_preferences", "tell"]
+__all__ = ["CHANNEL", "Fact", "count_unread", "get_notice", "list_notices", "mark_read", "newest", "preferences", "set_preferences", "tell"]
 
 
 def tell(session: Session, facts: Sequence[Fact]) -> int:
@@ -40,9 +40,22 @@ def list_notices(session: Session, who: Principal, page: PageRequest | None = No
     return cut(store.list_notices(session, who.person_id, unread_only=unread_only, after=after, limit=page.limit + 1), page)
 
 
+def get_notice(session: Session, who: Principal, notice_id: int) -> Notice:
+    """Return what the caller was told, or raise `NotFound`."""
+    found = store.find_notice(session, who.person_id, notice_id)
+    if found is None:
+        raise NotFound(kind="notice", id=str(notice_id))
+    return found
+
+
 def count_unread(session: Session, who: Principal) -> int:
     """Count what the caller has not read, up to a thousand."""
     return store.count_unread(session, who.person_id, MOST_COUNTED)
+
+
+def newest(session: Session, people: Collection[str]) -> dict[str, int]:
+    """Return the number of the latest notice of each of these people who has one, for open pages that wait for the next."""
+    return store.newest(session, people)
 
 
 def mark_read(session: Session, who: Principal, ids: Collection[int] | None = None) -> int:

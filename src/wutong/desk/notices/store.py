@@ -35,10 +35,22 @@ def list_notices(session: Session, person_id: str, *, unread_only: bool, after: 
     return [_notice(row) for row in session.scalars(query)]
 
 
+def find_notice(session: Session, person_id: str, notice_id: int) -> Notice | None:
+    """Read one notice of a person."""
+    row = session.scalar(select(NoticeRow).where(NoticeRow.id == notice_id, NoticeRow.person_id == person_id, NoticeRow.shown))
+    return _notice(row) if row else None
+
+
 def count_unread(session: Session, person_id: str, most: int) -> int:
     """Count what a person has not read, up to a number."""
     unread = select(NoticeRow.id).where(NoticeRow.person_id == person_id, NoticeRow.shown, NoticeRow.read_at.is_(None)).limit(most)
     return session.scalar(select(func.count()).select_from(unread.subquery())) or 0
+
+
+def newest(session: Session, people: Collection[str]) -> dict[str, int]:
+    """Return the number of the latest notice of each of these people who has one."""
+    latest = select(NoticeRow.person_id, func.max(NoticeRow.id)).where(NoticeRow.person_id.in_(people), NoticeRow.shown).group_by(NoticeRow.person_id)
+    return dict(session.execute(latest).tuples().all())
 
 
 def mark_read(session: Session, person_id: str, ids: Collection[int] | None, now: datetime) -> int:

@@ -13,7 +13,7 @@ from wutong.doorway.asking import Tx, needs
 from wutong.identity import service
 from wutong.identity.oidc.rules import FLOW_LIFE, Outcome
 from wutong.kit.errors import Problem
-from wutong.web.account.profile import SIGNED_IN
+from wutong.web.account.profile import SIGNED_IN, account_form
 from wutong.web.entrance import inside, keep_visit, open_for
 from wutong.web.view import Pages, View, Visit, Visiting
 
@@ -90,9 +90,8 @@ def remove_login(tx: Tx, view: Annotated[View, needs()], login_id: str) -> Respo
     """Forget a login; without a password the last one stays."""
     done = view.attempt(lambda: service.remove_login(tx, view.who, login_id))
     if isinstance(done, Problem):
-        view.toast("{sentence}", sentence=view.problem(done), kind="danger")
-    else:
-        view.toast("The login is removed.")
+        return account_form(tx, view, done)
+    view.toast("The login is removed.")
     return view.go("/account")
 
 

@@ -37,7 +37,7 @@ ZONES: Final = (
 @pages.get("")
 def account_page(tx: Tx, view: Mine) -> Response:
     """Show who one is here."""
-    return _page(tx, view)
+    return account_form(tx, view)
 
 
 @pages.post("/profile")
@@ -45,7 +45,7 @@ def set_profile(tx: Tx, view: Mine, name: Text = "", language: Text = "", zone: 
     """Change name, language and zone."""
     done = view.attempt(lambda: service.set_profile(tx, view.who, name=name, language=language, zone=zone))
     if isinstance(done, Problem):
-        return _page(tx, view, done, {"name": name, "language": language, "zone": zone})
+        return account_form(tx, view, done, {"name": name, "language": language, "zone": zone})
     view.toast("Your account is changed.")
     response = view.go("/account")
     response.set_cookie(words.COOKIE, done.language, max_age=YEAR_S, samesite="lax", secure=view.visit.secure)
@@ -84,12 +84,13 @@ def _with_password(visit: Visit, work: Callable[[], None], sentence: str, form: 
     with visit.context.database.session() as tx:
         view = visit.present(tx, SIGNED_IN)
         if problem is not None:
-            return _page(tx, view, problem, form)
+            return account_form(tx, view, problem, form)
         view.toast(sentence)
         return view.go("/account")
 
 
-def _page(tx: Tx, view: View, problem: Problem | None = None, form: dict[str, str] | None = None) -> Response:
+def account_form(tx: Tx, view: View, problem: Problem | None = None, form: dict[str, str] | None = None) -> Response:
+    """Show the account, with what was typed when that was refused."""
     person = service.get_person(tx, view.who.person_id)
     kept = {"name": person.name, "language": person.language, "zone": person.zone, "new_email": ""}
     zones = [*ZONES] if person.zone in ZONES else [person.zone, *ZONES]

@@ -1,16 +1,14 @@
 """What the reader was told, how much of it is new, and what the centre announces to everybody."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Form, Query, Response
+from fastapi import Form, Path, Query, Response
 
 from wutong.desk.announcements import service as announcements
 from wutong.desk.notices import service
 from wutong.desk.notices.rules import say
 from wutong.doorway.asking import Tx, needs
 from wutong.doorway.paging import Paging
-from wutong.kit.errors import Problem
-from wutong.web.entrance import inside
 from wutong.web.view import Anyone, Pages, View
 
 pages = Pages()
@@ -40,10 +38,11 @@ def mark_read(tx: Tx, view: Mine, ids: Annotated[list[int], Form(max_length=500)
 
 
 @pages.post("/inbox/{notice_id}/open")
-def open_notice(tx: Tx, view: Mine, notice_id: int, path: Annotated[str, Form(max_length=500)] = "/inbox") -> Response:
+def open_notice(tx: Tx, view: Mine, notice_id: Annotated[int, Path(ge=0, lt=2**63)]) -> Response:
     """Mark one as read and go where it leads."""
-    service.mark_read(tx, view.who, [notice_id])
-    return view.go(inside(path))
+    notice = service.get_notice(tx, view.who, notice_id)
+    service.mark_read(tx, view.who, [notice.id])
+    return view.go(say(notice.kind, notice.facts, view.words.language, view.zone.key).path)
 
 
 @pages.get("/announcements/now")
@@ -55,9 +54,7 @@ def announced(tx: Tx, view: Annotated[View, Anyone]) -> Response:
 @pages.post("/announcements/{announcement_id}/dismiss")
 def dismiss(tx: Tx, view: Mine, announcement_id: str) -> Response:
     """Put an announcement away."""
-    done: Any = view.attempt(lambda: announcements.dismiss(tx, view.who, announcement_id))
-    if isinstance(done, Problem):
-        view.toast("{sentence}", sentence=view.problem(done), kind="danger")
+    announcements.dismiss(tx, view.who, announcement_id)
     if view.partial:
         return view.page("help/announced.html", announced=announcements.list_current(tx, view.who))
     return view.go("/inbox")

@@ -60,9 +60,15 @@ def remove_member(tx: Tx, view: Manages, person_id: str) -> Response:
 
 
 @pages.post("/leave")
-def leave(tx: Tx, view: Reads) -> Response:
-    """Leave the organisation; the last owner cannot."""
-    done = view.attempt(lambda: service.remove_member(tx, view.who, view.who.person_id))
+def leave(tx: Tx, view: Reads, name: Text = "") -> Response:
+    """Leave the organisation, whose name is typed so that nobody does it by mistake; the last owner cannot."""
+
+    def work() -> None:
+        if " ".join(name.split()) != service.get_tenant(tx, view.who.tenant_id or "").name:
+            raise Invalid(field="name", reason="Type the organisation's name to leave it.")
+        service.remove_member(tx, view.who, view.who.person_id)
+
+    done = view.attempt(work)
     if isinstance(done, Problem):
         return _page(tx, view, PageRequest(), done)
     view.toast("You have left the organisation.")
