@@ -32,7 +32,9 @@ async function show(element: HTMLElement): Promise<void> {
     type: (logical_type?.type ?? converted_type ?? type ?? "GROUP").toLowerCase(),
   }));
   const chosen = readable(metadata);
-  const rows = chosen.length ? await parquetReadObjects({ file, metadata, columns: chosen, rowStart: 0, rowEnd: Math.min(ROWS, Number(metadata.num_rows)), compressors }) : [];
+  const rowEnd = Math.min(ROWS, Number(metadata.num_rows));
+  // Rows packed in a way that is not read here leave the columns to be shown.
+  const rows = chosen.length ? await parquetReadObjects({ file, metadata, columns: chosen, rowStart: 0, rowEnd, compressors }).catch(() => []) : [];
   element.removeAttribute("aria-busy");
   element.className = "";
   element.replaceChildren(table(columns, chosen, rows), summary(metadata, columns.length, rows.length));
