@@ -14,6 +14,7 @@ interface Failed {
   target: Element;
   xhr: XMLHttpRequest;
   requestConfig: RequestConfig;
+  pathInfo: { finalRequestPath: string; responsePath: string | null };
 }
 
 const AWAY = new Set([0, 502, 503, 504]);
@@ -41,6 +42,14 @@ export function startRequests(): void {
   });
   document.addEventListener("htmx:sendError", (event) => failed((event as CustomEvent<Failed>).detail));
   document.addEventListener("htmx:responseError", (event) => failed((event as CustomEvent<Failed>).detail));
+  // A fragment that was sent on to a whole page: the sign-in has ended, and a page does not belong into a part of another.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, pathInfo } = (event as CustomEvent<Failed>).detail;
+    const sentOn = pathInfo.responsePath && plain(pathInfo.responsePath) !== plain(pathInfo.finalRequestPath);
+    if (!sentOn || !/^\s*<!doctype/i.test(xhr.responseText)) return;
+    (event as CustomEvent<{ shouldSwap: boolean }>).detail.shouldSwap = false;
+    location.reload();
+  });
   document.addEventListener("htmx:afterOnLoad", () => connectionBack("requests"));
 }
 
@@ -57,6 +66,10 @@ export function sentenceOf(body: string, otherwise: string): string {
   } catch {
     return otherwise;
   }
+}
+
+function plain(path: string): string {
+  return path.split(/[?#]/, 1)[0] ?? path;
 }
 
 function failed({ elt, target, xhr, requestConfig }: Failed): void {

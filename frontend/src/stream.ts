@@ -53,7 +53,8 @@ async function listen(): Promise<void> {
   try {
     const headers: Record<string, string> = { Accept: "text/event-stream", ...(lastId ? { "Last-Event-ID": lastId } : {}) };
     const address = `${document.body.dataset["stream"] ?? "/stream"}?topics=${encodeURIComponent(topics)}`;
-    const answer = await fetch(address, { headers, cache: "no-store", signal: mine.signal });
+    const answer = await fetch(address, { headers, cache: "no-store", redirect: "manual", signal: mine.signal });
+    if (answer.type === "opaqueredirect") return; // to where one signs in
     if (answer.status === 204 || (answer.status >= 400 && answer.status < 500 && answer.status !== 429)) return; // signed out, or nothing to hear: asking again helps nobody
     if (!answer.ok || !answer.body) throw new Error(String(answer.status));
     connectionBack("stream");

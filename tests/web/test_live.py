@@ -10,6 +10,8 @@ import pytest
 
 from wutong.compute.jobs import service as jobs
 from wutong.compute.jobs.requests import JobRequest
+from wutong.desk.notices.service import Fact, tell
+from wutong.desk.rules import NoticeKind
 from wutong.identity.service import authenticate
 from wutong.web.live import Live, Page
 
@@ -44,6 +46,25 @@ def test_pages_hear_of_their_own_topics_only(portal, submitted):
     loop.call_soon(loop.stop)
     loop.run_forever()
     assert mine.take() == []
+    loop.close()
+
+
+def test_people_hear_of_their_own_notices_only(portal):
+    live = Live(portal.context)
+    loop = asyncio.new_event_loop()
+    owner, other = portal.people["owner"], portal.people["stranger"]
+    mine, theirs = Page({("notices", owner.person_id): "notices"}, loop), Page({("notices", other.person_id): "notices"}, loop)
+    live._pages |= {("notices", owner.person_id): {mine}, ("notices", other.person_id): {theirs}}
+    live._look_at_notices()
+    with portal.context.database.session() as session:
+        fact = Fact(NoticeKind.JOB_ENDED, "job:1", owner.tenant_id, [owner.person_id], {"job_id": "job_1", "job_name": "a-job", "state": "succeeded"})
+        assert tell(session, [fact]) == 1
+    live._look_at_notices()
+    live._look_at_notices()
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert [json.loads(line)["topic"] for line in mine.take()] == ["notices"]
+    assert theirs.take() == []
     loop.close()
 
 
@@ -104,15 +125,17 @@ def test_one_who_comes_back_is_told_of_everything(portal):
 
         async def send(message):
             body.extend(message.get("body", b""))
-            if b"data:" in body:
+            if body.count(b"data:") == 2:
                 done.set()
 
         cookie = f"wutong_session={portal.people['owner'].secret}".encode()
         headers = [(b"host", b"testserver"), (b"cookie", cookie), (b"last-event-id", b"7")]
         scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": "/stream"}
-        scope |= {"raw_path": b"/stream", "query_string": b"topics=jobs", "root_path": "", "headers": headers, "client": ("127.0.0.1", 1)}
+        scope |= {"raw_path": b"/stream", "query_string": b"topics=jobs,notices", "root_path": "", "headers": headers, "client": ("127.0.0.1", 1)}
         with suppress(asyncio.CancelledError):
             await asyncio.wait_for(portal.app(scope | {"server": ("testserver", 80), "state": {}}, receive, send), 60)
         return bytes(body)
 
-    assert b'data: {"topic":"jobs","data":{}}' in asyncio.run(first_events())
+    told = asyncio.run(first_events())
+    assert b'data: {"topic":"jobs","data":{}}' in told
+    assert b'data: {"topic":"notices","data":{}}' in told

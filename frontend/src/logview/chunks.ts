@@ -143,7 +143,7 @@ export class Chunks {
 
   async #fetch(offset: number, limit: number, signal: AbortSignal): Promise<Response> {
     const divider = this.address.includes("?") ? "&" : "?";
-    const answer = await fetch(`${this.address}${divider}offset=${offset}&limit=${limit}`, { signal, cache: "no-store" });
+    const answer = await fetch(`${this.address}${divider}offset=${offset}&limit=${limit}`, { signal, cache: "no-store", redirect: "manual" });
     if (!answer.ok) throw new Error(String(answer.status));
     return answer;
   }

@@ -1,7 +1,8 @@
 """What is news: one thread a process looks, for all its open pages together, at what moved, and tells each page the topics that concern it.
 
 A page is told that something moved, not what: it asks for its fragment again, as its reader, in its language. So an open page costs a set of names.
-Topics: `jobs` (of the reader's organisation), `job:<id>`, `log:<id>:<attempt>:<rank>` (with the log's size), `centre` (every few seconds).
+Topics: `jobs` (of the reader's organisation), `job:<id>`, `log:<id>:<attempt>:<rank>` (with the log's size), `notices` (of the reader), `centre`
+(every few seconds).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from wutong.compute.jobs import service as jobs
 from wutong.compute.jobs.logs import LogSource
+from wutong.desk.notices import service as notices
 from wutong.doorway.context import Context
 from wutong.kit import clock
 from wutong.kit.errors import Problem
@@ -25,6 +27,7 @@ log = get_logger(__name__)
 
 LOOK_S = 0.2
 CENTRE_S = 5.0
+NOTICES_S = 2.0
 OVERLAP = 200
 """Lines of history that are read again: ids are given before commit, so one may come to light behind others."""
 LONGEST_PAUSE_S = 0.8
@@ -79,6 +82,8 @@ class Live:
         self._seen: set[int] = set()
         self._after: int | None = None
         self._centre_at = 0.0
+        self._notices_at = 0.0
+        self._newest: dict[str, int] = {}
 
     def open(self, page: Page, logs: dict[Key, Callable[[], LogSource]]) -> None:
         """Begin to tell a page; `logs` says where the logs among its topics are found."""
@@ -124,6 +129,9 @@ class Live:
         self._look_at_jobs()
         self._look_at_logs()
         now = clock.monotonic()
+        if now - self._notices_at >= NOTICES_S:
+            self._notices_at = now
+            self._look_at_notices()
         if now - self._centre_at >= CENTRE_S:
             self._centre_at = now
             self._ring(("centre", ""), {})
@@ -153,6 +161,19 @@ class Live:
             each.next_at = now + each.pause_s
             if grown or each.complete:
                 self._ring(key, {"size": each.size, "complete": each.complete})
+
+    def _look_at_notices(self) -> None:
+        with self._lock:
+            people = [str(person_id) for kind, person_id in self._pages if kind == "notices"]
+        if not people:
+            self._newest = {}
+            return
+        with self._context.database.session() as session:
+            found = notices.newest(session, people)
+        before, self._newest = self._newest, {person_id: found.get(person_id, 0) for person_id in people}
+        for person_id, number in self._newest.items():
+            if number != before.get(person_id, number):
+                self._ring(("notices", person_id), {})
 
     def _grown(self, each: _Log, now: float) -> bool:
         before = each.size

@@ -90,6 +90,8 @@ def _resolve(tx: Session, who: Principal, visit: Visit, names: list[str]) -> tup
             wanted["centre", ""] = name
         elif kind == "jobs" and not rest:
             wanted["jobs", require_tenant(who, Permission.JOB_READ)] = name
+        elif kind == "notices" and not rest:
+            wanted["notices", who.person_id] = name
         elif kind == "job":
             wanted["job", jobs.get_job(tx, who, rest).id] = name
         elif kind == "log":

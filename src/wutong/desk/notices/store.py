@@ -50,7 +50,7 @@ def count_unread(session: Session, person_id: str, most: int) -> int:
 def newest(session: Session, people: Collection[str]) -> dict[str, int]:
     """Return the number of the latest notice of each of these people who has one."""
     latest = select(NoticeRow.person_id, func.max(NoticeRow.id)).where(NoticeRow.person_id.in_(people), NoticeRow.shown).group_by(NoticeRow.person_id)
-    return dict(session.execute(latest).tuples().all())
+    return {row[0]: row[1] for row in session.execute(latest)}
 
 
 def mark_read(session: Session, person_id: str, ids: Collection[int] | None, now: datetime) -> int:
