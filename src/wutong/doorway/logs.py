@@ -43,10 +43,10 @@ async def whole_log(asking: Caller, source: LogSource, *, restart: int | None = 
         offset = chunk.next_offset
 
 
-def read_end(asking: Caller, source: LogSource, *, most_bytes: int, most_lines: int) -> str:
+def read_end(asking: Caller, source: LogSource, *, most_bytes: int, most_lines: int, restart: int | None = None) -> str:
     """Return the last lines of a log; what is no UTF-8 is shown as such."""
-    size = read_now(asking, source, 0, 1).size_bytes
+    size = read_now(asking, source, 0, 1, restart).size_bytes
     start = max(size - most_bytes, 0)
-    data = read_now(asking, source, start, most_bytes).data
+    data = read_now(asking, source, start, most_bytes, restart).data
     lines = (data.partition(b"\n")[2] if start else data).decode(errors="replace").splitlines()
     return "\n".join(lines[-most_lines:])
