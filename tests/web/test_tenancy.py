@@ -78,6 +78,11 @@ NAMED: dict[str, Callable[[Door], str] | str] = {
     "login_id": "login_none",
     "notice_id": "1",
     "announcement_id": "ann_none",
+    "tenant_id": "ten_none",
+    "pool": "local",
+    "window_id": "maint_none",
+    "proposal_id": "prop_none",
+    "month": "2026-11",
 }
 
 
