@@ -31,17 +31,21 @@ def preloads() -> list[str]:
     return [URL + name for name in manifest().get("preload", "").split()]
 
 
-@functools.cache
 def manifest() -> dict[str, str]:
-    """Return the names of built files by their plain ones."""
-    path = FOLDER / "manifest.json"
-    if not path.exists():
-        raise NotBuilt
-    return {str(name): str(built) for name, built in json.loads(path.read_text()).items()}
+    """Return the names of built files by their plain ones, as of now: a build beside a running centre takes the old files away."""
+    try:
+        built_at = (FOLDER / "manifest.json").stat().st_mtime_ns
+    except FileNotFoundError:
+        raise NotBuilt from None
+    return _read("manifest.json", built_at)
 
 
-@functools.cache
 def script_words() -> dict[str, str]:
     """Return the sentences of scripts by their keys, in English."""
-    path = FOLDER / manifest()["words.json"]
-    return {str(key): str(text) for key, text in json.loads(path.read_text()).items()} if path.exists() else {}
+    name = manifest()["words.json"]
+    return _read(name, 0) if (FOLDER / name).exists() else {}
+
+
+@functools.lru_cache(maxsize=4)
+def _read(name: str, changed_at: int) -> dict[str, str]:  # noqa: ARG001 - another time is another content
+    return {str(key): str(text) for key, text in json.loads((FOLDER / name).read_text()).items()}

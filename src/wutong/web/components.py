@@ -1,7 +1,7 @@
 """`/components`: every part that pages are made of, in the reader's language and theme, for those who build pages and tests that look them over."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Response
 
@@ -19,5 +19,5 @@ def components_page(view: Annotated[View, Anyone]) -> Response:
     """Show the parts."""
     now = clock.now()
     times = [now - timedelta(seconds=5), now - timedelta(hours=3), now + timedelta(minutes=12), now - timedelta(days=40)]
-    shown = {"states": list(JobState), "times": times, "problem": NotFound(kind="job", id="job_1"), "more": Page([], "next")}
+    shown: dict[str, Any] = {"states": list(JobState), "times": times, "problem": NotFound(kind="job", id="job_1"), "more": Page([], "next")}
     return view.page("components/components.html", **shown)
