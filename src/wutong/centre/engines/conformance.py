@@ -251,7 +251,10 @@ class Conformance:
         _hold((piece.data, piece.offset, piece.next_offset, piece.restart) == (b"3456", 3, 7, 0), f"odd piece: {piece}")
         _hold(self._see(name).phase is Phase.ENDED or not self._chunk(name, 10, 10).complete, "a running log cannot be complete")
         self._ended(name)
-        _hold(self._chunk(name, 7, 100) == LogChunk(b"789", 7, 10, complete=True, restart=0, size_bytes=10), f"odd last piece: {self._chunk(name, 7, 100)}")
+        _hold(
+            self._chunk(name, 7, 100) == LogChunk(b"789", 7, 10, complete=True, restart=0, size_bytes=10),
+            f"odd last piece: {self._chunk(name, 7, 100)}",
+        )
         _hold(not self._chunk(name, 0, 5).complete, "more follows")
         _hold(self._chunk(name, 10, 5).complete and self._chunk(name, 10, 5).data == b"", "the end must be complete")
         _hold(self.rig.engine.logs(name, 0, 5, restart=9) == Absent(), "a start that never was has no log")
