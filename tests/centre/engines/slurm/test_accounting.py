@@ -146,13 +146,14 @@ def test_what_others_bring_to_the_cluster_is_told_apart_even_under_a_runs_name(c
     since = int(time.time()) - 1
     ours = cluster.submit("true")
     cluster.ended(ours)
+    mine = cluster.job(ours)
     script = "#!/bin/sh\ntrue\n"
     theirs = [
         books.run("sbatch", "--parsable", "-o", "/dev/null", "-J", name, "--gres=gpu:1", stdin=script).stdout.strip()
         for name in (ours, "by hand | with\nlines")
     ]
 
-    expected = {cluster.job(ours), *theirs}
+    expected = {mine, *theirs}
 
     def ended():
         # Jobs of an earlier test may have ended within the window: only these three are looked at.
