@@ -106,8 +106,8 @@ def test_what_a_page_tells_each_caller(both, name):
     door, pages = both
     method, path = name.split(" ", 1)
     needs: Needs | None = getattr(ROUTES[name].endpoint, "needs", None)
+    _reopen(door)
     for person in PEOPLE:
-        _reopen(door)
         may = _may(door, person, needs.permissions if needs else ())
         where = re.sub(r"\{(\w+)(:\w+)?\}", lambda match: _value(door, match[1]), path)
         answer = _ask(pages, door, person, method, where)
