@@ -45,7 +45,7 @@ test: $(STAMP) $(BUILT) ## the everyday tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow" --ignore tests/browser $(ARGS)
 
 test-browser: $(STAMP) $(BUILT) ## the portal in a real browser (after make setup-browser): whole stories, every page looked over
-	@$(BIN)/pytest tests/browser -q $(ARGS)
+	@$(BIN)/pytest tests/browser -q -m "not slow" $(ARGS)
 
 screenshots: $(STAMP) $(BUILT) ## a picture of every page in both languages, wide and narrow, into ./screenshots (after make setup-browser)
 	@$(BIN)/python tools/screenshots.py

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from playwright.sync_api import CDPSession, Page, Route
 
 FIRST, LAST = 50, 550
@@ -48,6 +49,7 @@ def measure(page: Page) -> tuple[tuple[int, int], tuple[int, int]]:
     return first, held(page, session)
 
 
+@pytest.mark.slow
 def test_five_hundred_refreshes_leave_nothing_behind(visitors, centre):
     with visitors.window("zh", secret=centre.operator()) as page:
         (nodes, heap), (more_nodes, more_heap) = measure(page)
