@@ -257,7 +257,8 @@ _SCROLL = """async () => {
 def _long_log(page: Any, job_id: str) -> tuple[float, float]:
     began = time.perf_counter()
     page.goto(f"/jobs/{job_id}", wait_until="commit")
-    page.wait_for_function("() => document.querySelector('[data-island=logview]')?.innerText.includes('step 100 loss')", timeout=60_000)
+    while not page.evaluate("() => document.querySelector('[data-island=logview]')?.innerText.includes('step 100 loss')"):
+        page.wait_for_timeout(10)
     shown = 1000 * (time.perf_counter() - began)
     return shown, float(page.evaluate(_SCROLL))
 

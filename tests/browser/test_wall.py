@@ -17,7 +17,8 @@ def held(page: Page, session: CDPSession) -> tuple[int, int]:
 
 def await_refresh(page: Page, number: int) -> None:
     """Wait until a refresh of this number, or a later one, is on the screen."""
-    page.wait_for_function("number => Number(document.querySelector('.wall-time b')?.textContent) >= number", arg=number)
+    while page.evaluate("() => Number(document.querySelector('.wall-time b')?.textContent ?? 0)") < number:
+        page.wait_for_timeout(50)
 
 
 def hurry(route: Route) -> None:
