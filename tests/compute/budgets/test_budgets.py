@@ -81,3 +81,9 @@ def test_a_moment_lies_within_its_month(seconds):
 
 def test_levels():
     assert [level_reached(percent) for percent in (0, 79, 80, 95, 100, 150)] == [0, 0, 80, 90, 100, 100]
+
+
+@pytest.mark.parametrize("text", ["0001-01", "9999-12", "0000-05", "2026-13", "2026", "soon-01"])
+def test_texts_that_are_no_month_of_a_bill_are_refused(text):
+    with pytest.raises(ValueError):
+        month_bounds(text)

@@ -78,6 +78,8 @@ def month_of(at: datetime) -> str:
 def month_bounds(month: str) -> tuple[datetime, datetime]:
     """Return the first moment of a month and of the next one, in UTC; raises `ValueError` for a text that is no month."""
     year, number = (int(part) for part in month.split("-"))
+    if not 1 < year < 9999:  # moments near the ends of the calendar cannot be moved into another zone
+        raise ValueError(f"{month} is no month of a bill")
     first = datetime(year, number, 1, tzinfo=BILL_ZONE)
     after = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=BILL_ZONE)
     return first.astimezone(UTC), after.astimezone(UTC)
