@@ -14,8 +14,9 @@ from wutong.identity import service as identity
 from wutong.kit import clock
 from wutong.ledger import service as ledger
 from wutong.ledger.rules import CENTRE, AccountKey, AccountKind, Terms
-from wutong.web.bill import export, sheet
-from wutong.web.bill.months import read_month
+from wutong.web import sheet
+from wutong.web.bill import export
+from wutong.web.months import read_month
 
 PAGES = ("/bill", "/bill/statement", "/bill/usage", "/bill/usage?by=project", "/bill/usage?by=flavour", "/bill/budgets", "/bill/warnings")
 NASTY = "=1+1 <script>alert(1)</script> 武汉"

@@ -481,7 +481,7 @@ def test_the_month_report_tells_what_was_used(portal):
     assert "This month is under way" in page
     assert "Share of cards in use, by day" in page or "Nothing was counted" in page
     assert "Report of 2026-01" in browser.get("/console/report/2026-01").text
-    browser.get("/console/report/nonsense")
+    assert "Write a month such as 2026-11." in browser.get("/console/report/nonsense", status=422).text
 
 
 def test_what_if_needs_a_past_and_a_sensible_number(portal):

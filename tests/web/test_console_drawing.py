@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wutong.centre.rules import Slot
+from wutong.compute.budgets.rules import month_bounds
 from wutong.kit.errors import Invalid
 from wutong.web.console import reading
 from wutong.web.console.course import courses, hours_together, sums
 from wutong.web.console.drawing import bars, heat_paths, level_of, line_path
+from wutong.web.months import Month, read_month
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -52,9 +54,14 @@ def test_moments_are_read_in_the_readers_zone():
 
 
 def test_months_are_read_and_counted():
-    assert reading.month("nonsense", datetime(2026, 11, 30, 17, tzinfo=UTC)) == "2026-12"  # already December in the bill's zone
-    assert reading.span("2026-12")[1] == datetime(2026, 12, 31, 16, tzinfo=UTC)
-    assert [reading.month_beside("2026-01", by) for by in (-1, 1, 12)] == ["2025-12", "2026-02", "2027-01"]
+    now = datetime(2026, 11, 30, 17, tzinfo=UTC)
+    assert read_month("", now).name == "2026-12"  # already December in the bill's zone
+    assert month_bounds("2026-12")[1] == datetime(2026, 12, 31, 16, tzinfo=UTC)
+    assert read_month("2026-01", now) == Month("2026-01", "2025-12", "2026-02")
+    assert read_month("2025-12", now).after == "2026-01"
+    for nonsense in ("nonsense", "2026-13", "0001-01"):
+        with pytest.raises(Invalid):
+            read_month(nonsense, now)
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "x", "", "²"])

@@ -1,17 +1,17 @@
 """The page of a job through its life on a fake machine: queue, log, numbers, cost, attempts, what it made."""
 
 import json
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.compute.jobs.jobskit import OutputEngine
 from tests.web.conftest import Portal, statements
 from tests.web.test_jobs import submitted
 
 from wutong.centre import service as centre
-from wutong.centre.engines.fake import FakeEngine, Script
-from wutong.centre.engines.protocol import EndReason, Phase
+from wutong.centre.engines.fake import Script
+from wutong.centre.engines.protocol import EndReason
 from wutong.centre.meter import Meter
 from wutong.centre.reconciler import Reconciler
 from wutong.compute.billing.settler import Settler
@@ -26,16 +26,6 @@ from wutong.kit import loops
 from wutong.kit.clock import FakeClock
 
 LINES = "".join(f"line {number} <b>\x1b[31mred\x1b[0m\n" for number in range(300))
-
-
-class OutputEngine(FakeEngine):
-    """The fake engine with a folder of outputs for each run."""
-
-    outputs: Path
-
-    def _sighting(self, run: Any) -> Any:
-        seen = super()._sighting(run)
-        return replace(seen, outputs_path=str(self.outputs / run.spec.name)) if seen.phase is not Phase.QUEUED else seen
 
 
 @dataclass

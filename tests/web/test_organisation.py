@@ -9,7 +9,7 @@ from tests.web.conftest import Portal, statements
 from wutong.identity import service as identity
 from wutong.identity.rules import AuditEntry, Role
 from wutong.kit import clock
-from wutong.web.organisation.trail import Change, changes_of
+from wutong.web.changes import Change, changes_of
 
 PAGES = ("/organisation", "/organisation/tokens", "/organisation/webhooks", "/organisation/trail")
 NASTY = '<script>alert(1)</script>"><img src=x> 武汉'

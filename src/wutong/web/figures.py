@@ -20,12 +20,6 @@ def zone_of(name: str | None) -> ZoneInfo:
         return ZoneInfo(DEFAULT_ZONE)
 
 
-def yuan(fen: int) -> str:
-    """Write fen as yuan: -123456 is -¥1,234.56."""
-    sign = "-" if fen < 0 else ""
-    return f"{sign}¥{abs(fen) // 100:,}.{abs(fen) % 100:02}"
-
-
 def card_hours(seconds: float) -> str:
     """Write card-seconds as card-hours, with as many digits as say something: 0.004, 1.25, 1,234."""
     hours = seconds / 3600

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wutong import __version__
+from wutong.kit.money import format_fen
 from wutong.web import assets, figures, menu
 from wutong.web.words import Words
 
@@ -30,7 +31,7 @@ def environment() -> Environment:
         auto_reload=False,
         extensions=["jinja2.ext.do"],
     )
-    made.filters |= {"yuan": figures.yuan, "card_hours": figures.card_hours, "size": figures.size, "named": named}
+    made.filters |= {"yuan": format_fen, "card_hours": figures.card_hours, "size": figures.size, "named": named}
     made.globals |= {"asset": assets.url_of, "preloads": assets.preloads, "icon": icon, "version": __version__}
     return made
 

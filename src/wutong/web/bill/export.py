@@ -16,9 +16,9 @@ from wutong.kit import clock
 from wutong.kit.paging import MAX_LIMIT, Page, PageRequest
 from wutong.ledger import service as ledger
 from wutong.ledger.rules import StatementLine
-from wutong.web.bill import sheet
-from wutong.web.bill.months import read_month
+from wutong.web import sheet
 from wutong.web.bill.statement import bounds, causes, read_days
+from wutong.web.months import read_month
 from wutong.web.view import Pages, View, Visit, Visiting
 
 pages = Pages(prefix="/bill")

@@ -17,7 +17,7 @@ from wutong.identity.rules import Permission
 from wutong.kit import clock
 from wutong.kit.errors import NotFound
 from wutong.ledger import service as ledger
-from wutong.web.bill.months import read_month
+from wutong.web.months import read_month
 from wutong.web.view import Pages, View
 
 pages = Pages(prefix="/bill")

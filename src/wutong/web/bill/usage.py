@@ -11,7 +11,7 @@ from wutong.doorway.asking import Tx, needs
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission
 from wutong.kit import clock
-from wutong.web.bill.months import read_month
+from wutong.web.months import read_month
 from wutong.web.view import Pages, View
 
 pages = Pages(prefix="/bill")

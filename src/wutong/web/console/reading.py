@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Form, Query
 
-from wutong.compute.budgets.rules import BILL_ZONE
 from wutong.kit.errors import Invalid
 
 Word = Annotated[str, Form(max_length=200)]
@@ -39,25 +38,3 @@ def moment(text: str, zone: ZoneInfo, *, field: str) -> datetime | None:
     except ValueError:
         raise Invalid(field=field, reason="Write a day and a time such as 2026-07-01 08:30.") from None
     return (read.replace(tzinfo=zone) if read.tzinfo is None else read).astimezone(UTC)
-
-
-def month(text: str, now: datetime) -> str:
-    """Return a month such as 2026-07, the present one where none or nonsense was asked for."""
-    try:
-        return datetime.strptime(text, "%Y-%m").replace(tzinfo=BILL_ZONE).strftime("%Y-%m")
-    except ValueError:
-        return now.astimezone(BILL_ZONE).strftime("%Y-%m")
-
-
-def span(month: str) -> tuple[datetime, datetime]:
-    """Return when a month of the bill begins and ends."""
-    year, number = int(month[:4]), int(month[5:])
-    begins = datetime(year, number, 1, tzinfo=BILL_ZONE)
-    ends = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=BILL_ZONE)
-    return begins.astimezone(UTC), ends.astimezone(UTC)
-
-
-def month_beside(month: str, months: int) -> str:
-    """Return the month so many later, or earlier with a negative number."""
-    whole_months = int(month[:4]) * 12 + int(month[5:]) - 1 + months
-    return f"{whole_months // 12:04}-{whole_months % 12 + 1:02}"

@@ -8,14 +8,15 @@ from fastapi import Response
 from wutong.centre import service as centre
 from wutong.centre.rules import By, Group
 from wutong.compute.budgets import service as budgets
+from wutong.compute.budgets.rules import month_bounds, month_of
 from wutong.compute.jobs import service as jobs
 from wutong.doorway.asking import Tx, needs
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission
 from wutong.kit import clock
-from wutong.web.console import reading
 from wutong.web.console.course import HEIGHT, WIDTH, courses, sums
 from wutong.web.console.drawing import bars
+from wutong.web.months import read_month
 from wutong.web.view import Pages, View
 
 pages = Pages()
@@ -28,21 +29,20 @@ DAY = timedelta(days=1)
 @pages.get("/console/report")
 def latest_report(view: Reads) -> Response:
     """Lead to the month that is under way."""
-    return view.go(f"/console/report/{reading.month('', clock.now())}")
+    return view.go(f"/console/report/{month_of(clock.now())}")
 
 
 @pages.get("/console/report/{month}")
 def report_page(tx: Tx, view: Reads, month: str) -> Response:
     """Show a month."""
     now = clock.now()
-    month = reading.month(month, now)
-    begins, ends = reading.span(month)
+    shown = read_month(month, now)
+    begins, ends = month_bounds(shown.name)
     slots = centre.utilisation(tx, begins, ends, By.DAY, Group.POOL)
-    spends = budgets.list_month_spends(tx, view.who, month) if view.may(Permission.CENTRE_BOOKS) else []
+    spends = budgets.list_month_spends(tx, view.who, shown.name) if view.may(Permission.CENTRE_BOOKS) else []
     largest = [spend for spend in spends if spend.card_ms][:MOST_TENANTS]
     values: dict[str, Any] = {
-        "month": month,
-        "months": (reading.month_beside(month, -1), reading.month_beside(month, 1) if ends <= now else ""),
+        "month": shown,
         "under_way": ends > now,
         "courses": courses(slots, DAY),
         "sums": sums(slots),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 from sqlalchemy.orm import Session
 
 from wutong.compute.billing import service as billing
@@ -34,37 +34,23 @@ class WrongNumber(Invalid):
     message = "Choose 2 to {most} jobs to compare."
 
 
+def asked_for(state: Words = "", name: Words = "", mine: Words = "", label: Words = "", flavour: Words = "", array: Words = "") -> dict[str, str]:
+    """Gather the filters of an address."""
+    return {"state": state, "name": name, "mine": mine, "label": label, "flavour": flavour, "array": array}
+
+
+Filters = Annotated[dict[str, str], Depends(asked_for)]
+
+
 @pages.get("/jobs")
-def list_jobs(
-    tx: Tx,
-    view: Reads,
-    page: Paging,
-    state: Words = "",
-    name: Words = "",
-    mine: Words = "",
-    label: Words = "",
-    flavour: Words = "",
-    array: Words = "",
-) -> Response:
+def list_jobs(tx: Tx, view: Reads, page: Paging, query: Filters) -> Response:
     """Show the organisation's jobs, newest first."""
-    query = {"state": state, "name": name, "mine": mine, "label": label, "flavour": flavour, "array": array}
     return view.page("jobs/list.html", **_listed(tx, view, page, query))
 
 
 @pages.get("/jobs/part")
-def list_part(
-    tx: Tx,
-    view: Reads,
-    page: Paging,
-    state: Words = "",
-    name: Words = "",
-    mine: Words = "",
-    label: Words = "",
-    flavour: Words = "",
-    array: Words = "",
-) -> Response:
+def list_part(tx: Tx, view: Reads, page: Paging, query: Filters) -> Response:
     """Render the rows again."""
-    query = {"state": state, "name": name, "mine": mine, "label": label, "flavour": flavour, "array": array}
     return view.page("jobs/rows.html", **_listed(tx, view, page, query))
 
 

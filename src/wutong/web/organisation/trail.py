@@ -1,30 +1,20 @@
 """The trail: who did what in the organisation, when and from where, with what changed."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Response
 
 from wutong.doorway.asking import Tx, needs
 from wutong.doorway.paging import Paging
 from wutong.identity import service
-from wutong.identity.rules import AuditEntry, AuditFilters, Permission
+from wutong.identity.rules import AuditFilters, Permission
 from wutong.kit.paging import MAX_LIMIT, PageRequest
-from wutong.web import figures
+from wutong.web.changes import changes_of
 from wutong.web.view import Pages, View
 
 pages = Pages(prefix="/organisation")
 
 Short = Annotated[str, Query(max_length=100)]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One field of a thing before and after; None where it was or is not."""
-
-    field: str
-    before: str | None
-    after: str | None
 
 
 @pages.get("/trail")
@@ -59,22 +49,3 @@ def kinds_of(view: View) -> dict[str, str]:
     work = {"job": say("job"), "repo": say("data or model"), "version": say("version"), "upload": say("upload"), "environment": say("environment")}
     money = {"order": say("order"), "payment": say("payment"), "budget": say("budget")}
     return {**people, **work, **money, "secret": say("secret"), "ticket": say("ticket"), "webhook": say("webhook")}
-
-
-def changes_of(entry: AuditEntry) -> list[Change]:
-    """Put before and after side by side, only what differs. Pure."""
-    before, after = entry.before or {}, entry.after or {}
-    return [
-        Change(name, _written(before, name), _written(after, name))
-        for name in [*before, *(name for name in after if name not in before)]
-        if before.get(name) != after.get(name)
-    ]
-
-
-def _written(values: dict[str, Any], name: str) -> str | None:
-    if name not in values or values[name] is None:
-        return None
-    value = values[name]
-    if isinstance(value, list):
-        return ", ".join(str(each) for each in value)
-    return figures.yuan(value) if name.endswith("_fen") and isinstance(value, int) else str(value)
