@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import * as esbuild from "esbuild";
+import { fonts } from "./fonts.mjs";
 import { purging } from "./purge.mjs";
 import { sprite } from "./sprite.mjs";
 
@@ -10,7 +11,7 @@ const HERE = new URL("..", import.meta.url).pathname;
 const TARGET = ["chrome111", "edge111", "firefox115", "safari16.4"];
 const MODULES = ["portal", "charts", "logview", "upload", "palette"];
 // What ends up in what is built; the others only build it. Bootstrap is part of Tabler's style sheet.
-const SHIPPED = ["@noble/hashes", "@tabler/core", "@tabler/icons", "fzstd", "geotiff", "htmx.org", "hyparquet", "pako", "uplot"];
+const SHIPPED = ["@expo-google-fonts/noto-sans-sc", "@noble/hashes", "@tabler/core", "@tabler/icons", "fzstd", "geotiff", "htmx.org", "hyparquet", "pako", "uplot"];
 const MARKS = ["mark.svg", "favicon.svg"];
 
 const out = resolve(process.argv[2] ?? join(HERE, "../src/wutong/web/static/built"));
@@ -82,8 +83,8 @@ function licences() {
   return SHIPPED.map((name) => {
     const folder = join(HERE, "node_modules", name);
     const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const file = existsSync(folder) && readdirSync(folder).find((found) => /^licen[cs]e/i.test(found));
-    const text = file ? readFileSync(join(folder, file), "utf8").trim() : notice(join(folder, "dist/css/tabler.css"));
+    const files = existsSync(folder) ? readdirSync(folder).filter((found) => /^licen[cs]e/i.test(found)) : [];
+    const text = files.map((file) => readFileSync(join(folder, file), "utf8").trim()).join("\n\n") || notice(join(folder, "dist/css/tabler.css"));
     return `${name} ${version} (${license})\n\n${text}\n`;
   }).join("\n\n");
 }
@@ -99,6 +100,7 @@ mkdirSync(draft, { recursive: true });
 const icons = keep("icons.svg", sprite(json("icons.json")));
 for (const mark of MARKS) keep(mark, readFileSync(join(HERE, "src", mark)));
 keep("licences.txt", licences());
+for (const [name, font] of Object.entries(await fonts(HERE))) keep(name, font);
 keep("words.json", JSON.stringify(json("words.json")));
 keep("portal.css", await bundle("styles/portal.css", { plugins: [purging(json("unused.json"))], external: ["*.svg"] }));
 keep("theme.js", await bundle("theme.ts", { format: "iife" }));

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WANTED = {
     *("portal.css", "portal.js", "theme.js", "charts.js", "logview.js", "upload.js", "palette.js", "digester.js"),
     *("icons.svg", "mark.svg", "favicon.svg", "words.json", "licences.txt"),
+    *("document-regular.ttf", "document-bold.ttf"),
 }
 EVERY_PAGE = ("portal.css", "portal.js", "theme.js")
 EVERY_PAGE_BYTES = 130_000
@@ -113,6 +114,13 @@ def test_what_is_built_in_keeps_its_licence(built):
     told = (built / manifest(built)["licences.txt"]).read_text()
     for name in ("htmx.org", "@tabler/core", "@tabler/icons", "uplot", "@noble/hashes"):
         assert re.search(rf"^{re.escape(name)} [\d.]+ \([\w-]+\)$", told, re.MULTILINE), name
+
+
+def test_the_fonts_of_documents_are_small(built):
+    names = manifest(built)
+    packed = {name: len(gzip.compress((built / names[name]).read_bytes(), mtime=0)) for name in names if name.endswith(".ttf")}
+    assert len(packed) == 2
+    assert sum(packed.values()) < 3_500_000, packed
 
 
 def test_the_lock_names_no_registry():
