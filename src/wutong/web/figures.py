@@ -9,6 +9,8 @@ from wutong.web.words import Words
 
 ZONE_COOKIE = "wutong_zone"
 DEFAULT_ZONE = "Asia/Shanghai"
+SMALLEST_SHOWN = 0.0001
+"""Card-hours: about a third of a second on one card."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -27,6 +29,8 @@ def card_hours(seconds: float) -> str:
         return "0"
     if hours >= 1000:
         return f"{hours:,.0f}"
+    if 0 < hours < SMALLEST_SHOWN:
+        return f"< {SMALLEST_SHOWN}"
     digits = 2 if hours >= 0.1 else 4
     return f"{hours:.{digits}f}".rstrip("0").rstrip(".")
 

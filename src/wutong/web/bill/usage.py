@@ -1,5 +1,6 @@
 """Usage over time: a month's days as stacked bars, told apart by person, project or flavour, with the figures in a table."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,6 +19,8 @@ pages = Pages(prefix="/bill")
 
 Short = Annotated[str, Query(max_length=20)]
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 220, 56, 24
+SMALLEST_SCALE_MS = 3600
+"""A thousandth of a card-hour: below it a scale would have no figures to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def usage_page(tx: Tx, view: Annotated[View, needs(Permission.MONEY_READ)], mont
 def draw(found: Spending, names: list[str]) -> Chart:
     """Lay a month's days out as stacked bars. Pure."""
     totals = [sum(group.daily_card_ms[at] for group in found.groups) for at in range(len(found.days))]
-    top = max([*totals, 1])
+    top = scale_top(max(totals))
     step, inner = (WIDTH - LEFT) / len(found.days), HEIGHT - BOTTOM
     bars = []
     for at, day in enumerate(found.days):
@@ -74,6 +77,14 @@ def draw(found: Spending, names: list[str]) -> Chart:
     scale = tuple((round(inner - part * (inner - 8), 1), int(top * part)) for part in (0.0, 0.5, 1.0))
     days = tuple((round(LEFT + (at + 0.5) * step, 1), str(day.day)) for at, day in enumerate(found.days) if at % 5 == 0)
     return Chart(tuple(bars), scale, days)
+
+
+def scale_top(most_ms: int) -> int:
+    """Return the end of a scale that holds the most: 1, 2 or 5 times a power of ten, in card-milliseconds; its half is written out as well."""
+    top, steps = SMALLEST_SCALE_MS, itertools.cycle((2, 2.5, 2))
+    while top < most_ms:
+        top = int(top * next(steps))
+    return top
 
 
 def _name(view: View, group: Group, people: dict[str, str]) -> str:

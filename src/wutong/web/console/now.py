@@ -36,7 +36,6 @@ def _state(tx: Tx, view: View) -> dict[str, Any]:
         "waiting": centre.waiting_by_pool(tx),
         "checks": checks,
         "ill": [check for check in checks if not check.ok],
-        "disk": next((check.detail for check in checks if check.name == "disk"), ""),
         "alarm": centre.comparison_alarm(tx),
         "aside": centre.check_meter(tx),
         "unrated": sum(billing.count_unrated(tx).values()),
