@@ -66,6 +66,7 @@ def settle(centre: TrialCentre) -> Settled:
         "pool": "local",
         "name": "local",
         "month": time.strftime("%Y-%m"),
+        "chapter": "job-file",
         "secret": "wti_not-an-invitation",
         "webhook_id": _made(centre, owner, "/webhooks", {"url": "https://hooks.example.cn/wutong"}, "webhook"),
         "ticket_id": _made(centre, owner, "/tickets", {"subject": "作业为什么在排队？", "text": "已经等了两个小时。"}, None),
@@ -119,7 +120,7 @@ def _name(path: str) -> str:
 
 
 PATHS = {
-    "anybody": ["/", "/sign-in", "/sign-up", "/invitation/{secret}", "/reset", "/components"],
+    "anybody": ["/", "/sign-in", "/sign-up", "/invitation/{secret}", "/reset", "/components", "/help", "/help/{chapter}", "/help/errors"],
     "owner": [
         "/overview",
         "/jobs",
@@ -166,6 +167,7 @@ PATHS = {
         "/tickets/new",
         "/tickets/{ticket_id}",
         "/inbox",
+        "/guide",
     ],
     "operator": [
         "/console",

@@ -1,7 +1,7 @@
 """Tells which sentences of the portal the Chinese catalogues lack, and which they have that nothing says any more: `python tools/words.py [--check]`.
 
-Sentences are what templates and code pass to `_`, `say`, `toast`, `count`; the menu; what scripts say; the values of enumerations that pages show;
-the sentences of every problem a reader may meet, and the reasons written into them.
+Sentences are what templates and code pass to `_`, `say`, `toast`, `count`; the menu; what scripts say; what the handbook's tables say; the values of
+enumerations that pages show; the sentences of every problem a reader may meet, and the reasons written into them.
 """
 
 import ast
@@ -24,6 +24,7 @@ from wutong.compute.billing.ladder_rules import Notice, NoticeKind  # noqa: E402
 from wutong.kit import clock  # noqa: E402
 from wutong.kit.errors import Problem  # noqa: E402
 from wutong.web import menu, words  # noqa: E402
+from wutong.web.help import facts  # noqa: E402
 
 WEB = ROOT / "src" / "wutong" / "web"
 KEYWORDS = {"_": None, "say": None, "toast": None, "count": (1, 2), "Sentence": None}
@@ -37,6 +38,7 @@ def said() -> set[str]:
     """Return every sentence the portal may say, in English."""
     found = {text for _, _, message, _, _ in extract_from_dir(str(WEB), METHODS, OPTIONS, KEYWORDS) for text in _texts(message)}
     found |= {item.title for item in (*menu.TENANT, *menu.CENTRE)}
+    found |= facts.sentences()
     found |= set(json.loads((ROOT / "frontend" / "words.json").read_text()).values())
     _load()
     found |= {problem.message for problem in _problems()}

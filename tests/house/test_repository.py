@@ -64,7 +64,7 @@ def test_links_between_pages_lead_somewhere(tracked: tuple[Path, ...]) -> None:
     broken = []
     for path in tracked:
         if path.suffix == ".md":
-            for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", path.read_text()):
+            for target in re.findall(r"\]\((?!https?:|mailto:|#|/)([^)#\s]+)", path.read_text()):
                 if not (path.parent / target).exists():
                     broken.append(f"{path.relative_to(ROOT)} -> {target}")
     assert not broken, "\n".join(broken)

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
-from tests.api.callers import PEOPLE, Door, make_context, settle_people
-from tests.conftest import empty
+from tests.api.callers import PEOPLE, Door, fresh_people, make_context
 from tests.web.conftest import TOKEN
 
 from wutong.api.main import create_app
@@ -83,15 +82,15 @@ NAMED: dict[str, Callable[[Door], str] | str] = {
     "window_id": "maint_none",
     "proposal_id": "prop_none",
     "month": "2026-11",
+    "chapter": "jobs",
 }
 
 
 @pytest.fixture(scope="module")
 def both(migrated: Database, tmp_path_factory: pytest.TempPathFactory, password_hash: str) -> Iterator[tuple[Door, TestClient]]:
     """One centre behind both doors: objects are made at the one, pages looked at through the other."""
-    empty(migrated)
+    people = fresh_people(migrated, password_hash)
     context = make_context(tmp_path_factory.mktemp("home"), migrated)
-    people = settle_people(migrated, password_hash)
     with TestClient(create_app(context)) as http, TestClient(create_portal(context), follow_redirects=False) as pages:
         yield Door(context, http, people), pages
 

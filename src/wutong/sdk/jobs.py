@@ -52,7 +52,9 @@ class Mounted(Sent):
 class Checkpoint(Sent):
     """How the job is told to save its state before it is stopped."""
 
-    signal: Literal["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2", "SIGHUP"] = "SIGTERM"
+    signal: Literal["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2", "SIGHUP"] = Field(
+        "SIGTERM", description="Signal that tells the command to save its state."
+    )
     grace_s: int = Field(60, ge=0, le=3600, description="Seconds between the signal and the kill.")
 
 
@@ -71,10 +73,10 @@ class JobRequest(Sent):
     command: str | list[str] = Field(description="A shell line, or a program and its arguments.")
     code: str | None = Field(None, max_length=300, description="Code version to run in, such as `trainer@2`; it is copied to the working folder.")
     environment: str = Field("python-3.11", max_length=128, description="Named environment that holds the libraries.")
-    datasets: list[Mounted] = Field(default_factory=list, max_length=32)
-    models: list[Mounted] = Field(default_factory=list, max_length=32)
+    datasets: list[Mounted] = Field(default_factory=list, max_length=32, description="Data sets shown to the job, read-only.")
+    models: list[Mounted] = Field(default_factory=list, max_length=32, description="Models shown to the job, read-only.")
     flavour: str = Field("cpu.1", max_length=64, description="Machine size, from the catalogue.")
-    nodes: int = Field(1, ge=1, le=1024)
+    nodes: int = Field(1, ge=1, le=1024, description="How many machines of that size; all begin together.")
     processes: int = Field(1, ge=1, le=64, description="Processes of a training on each node.")
     launch: LaunchName = Field(
         "once", description="Start the command once, on the first node; on each node, as torchrun and msrun want it; or `processes` times on each."
@@ -85,14 +87,16 @@ class JobRequest(Sent):
     rank_restarts: int = Field(3, ge=1, le=20, description="How often they begin again within one attempt, where `on_rank_failure` is `restart`.")
     time_limit_s: int = Field(3600, ge=1, le=30 * 24 * 3600, description="Seconds after which an attempt is stopped.")
     tries: int = Field(1, ge=1, le=20, description="How often a failing command is tried. Faults of the centre cost no try.")
-    priority: Literal["low", "normal", "high"] = "normal"
+    priority: Literal["low", "normal", "high"] = Field("normal", description="How soon it starts among your organisation's own jobs.")
     checkpoint: Checkpoint | None = Field(None, description="Set when the command saves its state on a signal; a later attempt then goes on from it.")
     secrets: list[str] = Field(default_factory=list, max_length=64, description="Names of stored secrets that become environment variables.")
     env: dict[str, str] = Field(default_factory=dict, max_length=256, description="Environment variables.")
     array: str | None = Field(None, max_length=200, description="Run once for each index: `0-9`, `1,3,5-7`, at most four at once: `0-9%4`.")
     after: list[str] = Field(default_factory=list, max_length=64, description="Jobs that must succeed first.")
-    outputs: Outputs = Field(default_factory=Outputs)
-    labels: dict[str, str] = Field(default_factory=dict, max_length=32)
+    outputs: Outputs = Field(default_factory=Outputs, description="What becomes of the files the job leaves.")
+    labels: dict[str, str] = Field(
+        default_factory=dict, max_length=32, description="Your own words by which jobs and bills are grouped, such as a project."
+    )
 
 
 class Job(Received):

@@ -32,7 +32,7 @@ TENANT = (
     Item("Buy compute", "/buy", "shopping-cart", Permission.MONEY_READ),
     Item("Bill", "/bill", "receipt", Permission.MONEY_READ),
     Item("Organisation", "/organisation", "users", Permission.TENANT_READ),
-    Item("Help", "/tickets", "lifebuoy", Permission.TENANT_READ),
+    Item("Help", "/help", "lifebuoy", pages=("/help", "/guide", "/tickets")),
 )
 CENTRE = (
     Item("Centre", "/console", "server", Permission.CENTRE_READ, ("/console/utilisation", "/console/report", "/console/whatif")),

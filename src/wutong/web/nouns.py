@@ -23,6 +23,8 @@ from wutong.web.data import splits as data_splits
 from wutong.web.data import uploads as data_uploads
 from wutong.web.data import versions as data_versions
 from wutong.web.help import desk as help_desk
+from wutong.web.help import guide as help_guide
+from wutong.web.help import handbook as help_handbook
 from wutong.web.help import inbox as help_inbox
 from wutong.web.help import tickets as help_tickets
 from wutong.web.jobs import form as jobs_form
@@ -62,6 +64,8 @@ PAGES: tuple[Pages, ...] = (
     bill_usage.pages,
     bill_budgets.pages,
     bill_export.pages,
+    help_handbook.pages,
+    help_guide.pages,
     help_inbox.pages,
     help_tickets.pages,
     help_desk.pages,

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from wutong import __version__
 from wutong.kit.money import format_fen
 from wutong.web import assets, figures, menu
+from wutong.web.help.about import about
 from wutong.web.words import Words
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def environment() -> Environment:
         extensions=["jinja2.ext.do"],
     )
     made.filters |= {"yuan": format_fen, "card_hours": figures.card_hours, "size": figures.size, "named": named}
-    made.globals |= {"asset": assets.url_of, "preloads": assets.preloads, "icon": icon, "version": __version__}
+    made.globals |= {"asset": assets.url_of, "preloads": assets.preloads, "about": about, "icon": icon, "version": __version__}
     return made
 
 

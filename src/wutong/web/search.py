@@ -1,4 +1,7 @@
-"""`/search`: what the reader may see and open, by a part of its name: pages, jobs, data, organisations. For the palette (Ctrl-K), and as a page."""
+"""`/search`: what the reader may see and open, by a part of its name: pages, jobs, data, organisations; and places of the handbook.
+
+For the palette (Ctrl-K), and as a page.
+"""
 
 from typing import Annotated
 
@@ -13,11 +16,14 @@ from wutong.identity import service as identity
 from wutong.identity.rules import Permission
 from wutong.kit.paging import PageRequest
 from wutong.web import menu
+from wutong.web.help import book
+from wutong.web.help.facts import Numbers
 from wutong.web.view import Pages, View
 
 pages = Pages()
 
 MOST = 8
+MOST_PLACES = 5
 Found = dict[str, str]
 
 
@@ -25,7 +31,7 @@ Found = dict[str, str]
 def search_page(tx: Tx, view: Annotated[View, needs()], q: Annotated[str, Query(max_length=100)] = "") -> Response:
     """Answer a script with JSON, and a person with a page."""
     wanted = q.strip()
-    found = [*_pages(view, wanted), *(_things(tx, view, wanted) if wanted else [])]
+    found = [*_pages(view, wanted), *(_things(tx, view, wanted) if wanted else []), *_places(view, wanted)]
     if "application/json" in view.request.headers.get("accept", ""):
         return JSONResponse({"items": found})
     return view.page("search/search.html", q=wanted, found=found)
@@ -36,6 +42,12 @@ def _pages(view: View, wanted: str) -> list[Found]:
     items = [item for _, items in menu.of(view) for item in items]
     named = [(view.say(item.title), item) for item in items]
     return [_found(title, kind, item.path) for title, item in named if wanted.lower() in f"{title} {item.title}".lower()]
+
+
+def _places(view: View, wanted: str) -> list[Found]:
+    """Return where the handbook speaks of it."""
+    found = book.find(wanted, view.words.language, Numbers.of(view.context.settings), most=MOST_PLACES)
+    return [_found(place.title or place.chapter, view.say("Handbook"), place.path, place.chapter if place.title else "") for place in found]
 
 
 def _things(tx: Tx, view: View, wanted: str) -> list[Found]:

@@ -32,9 +32,9 @@ def tickets_page(tx: Tx, view: Asks, page: Paging, state: Short = "", text: Shor
 
 
 @pages.get("/new")
-def new_ticket_page(view: Asks, job_id: Short = "") -> Response:
+def new_ticket_page(view: Asks, job_id: Short = "", subject: Short = "") -> Response:
     """Ask something."""
-    return view.page("help/new.html", form={"subject": "", "text": "", "job_id": job_id})
+    return view.page("help/new.html", form={"subject": subject, "text": "", "job_id": job_id})
 
 
 @pages.post("")

@@ -23,7 +23,7 @@ from wutong.sdk.jobs import JobRequest
 from wutong.web.jobs import fields
 from wutong.web.jobs.choices import choices_for
 from wutong.web.jobs.fields import Form
-from wutong.web.jobs.sample import sample_job
+from wutong.web.jobs.sample import digits_job, sample_job
 from wutong.web.view import Pages, View
 
 pages = Pages()
@@ -89,7 +89,7 @@ def new_job(tx: Tx, view: Submits, clone: Named = "", sample: Named = "", flavou
     if clone:
         draft = draft_of(doorway.body_of(jobs.get_job(tx, view.who, clone).request))
     elif sample:
-        draft = draft_of(sample_job(view.say("First job")))
+        draft = draft_of(digits_job(view.say("First model")) if sample == "digits" else sample_job(view.say("First job")))
     else:
         empty = {"name": [""], "command": [""], "dataset_ref": [dataset], "code": [code], **({"flavour": [flavour]} if flavour else {})}
         draft = Draft({**fields.form_of(JobRequest(name="-", command="")), **empty}, "")
