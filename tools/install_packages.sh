@@ -8,7 +8,7 @@ what="$1"
 case "$what" in
     slurm)
         packages="slurm-wlm slurmctld slurmd slurmdbd slurmrestd slurm-client slurm-wlm-basic-plugins slurm-wlm-mysql-plugin slurm-wlm-jwt-plugin
-munge mariadb-server mariadb-client bubblewrap" ;;
+munge mariadb-server mariadb-client bubblewrap faketime" ;;
     browser) packages="chromium fonts-noto-cjk" ;;
     *)
         echo "Say what to install: slurm or browser." >&2
