@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,6 +164,31 @@ def test_starts_with_few_imports(shipped):
     code = f"import sys; sys.path.insert(0, {str(shipped)!r}); import wutong.centre.engines.slurm.runner.main; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-ISE", "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)
+
+
+def test_a_start_reads_one_file_of_code(tmp_path):
+    code = ship(tmp_path / "root", python=sys.executable, machine="x86_64")
+    shutil.rmtree(code / "wutong")
+    run = Started(tmp_path, code, "echo $WUTONG_RUN")
+    assert (run.run(), run.log()) == (0, "run\n")
+
+
+def test_where_no_code_is_packed_for_a_nodes_python_it_is_imported(tmp_path):
+    code = ship(tmp_path / "root", python=sys.executable, machine="x86_64")
+    (packed,) = code.glob("modules-*")
+    packed.unlink()
+    run = Started(tmp_path, code, "echo $WUTONG_RUN")
+    assert (run.run(), run.log()) == (0, "run\n")
+
+
+def test_packed_code_says_where_it_is_from(shipped):
+    ours = "[module for name, module in sys.modules.items() if name.startswith('wutong')]"
+    found = f"import json; print(json.dumps([(module.__file__, list(getattr(module, '__path__', []))) for module in {ours}]))"
+    script = (shipped / "batch").read_text().replace("main(*sys.argv[1:])", found)
+    said = json.loads(subprocess.run([sys.executable, "-ISE", "-c", script], capture_output=True, check=True).stdout)
+    assert len(said) > 15
+    assert all(Path(file).is_relative_to(shipped) and Path(file).exists() for file, _path in said)
+    assert all(path == ([str(Path(file).parent)] if file.endswith("__init__.py") else []) for file, path in said)
 
 
 def test_fits_the_oldest_python_on_nodes(shipped):

@@ -13,6 +13,25 @@ MARGIN_S = 60
 _HIGHEST_PRIORITY = 10
 _NICE_PER_PRIORITY = 5
 """A priority orders a tenant's own jobs and must not outbid others': nobody's nice is below 0, and all steps are small beside a site's weights."""
+# Where the modules are not packed for the Python of a node they are imported one by one.
+_SCRIPT = """\
+#!{python} -ISE
+import sys
+from _frozen_importlib_external import MAGIC_NUMBER
+from marshal import loads
+code = {code!r}
+sys.path.insert(0, code)
+try:
+    with open(f"{{code}}/modules-{{MAGIC_NUMBER.hex()}}", "rb") as file:
+        loader, modules = loads(file.read())
+except FileNotFoundError:
+    pass
+else:
+    exec(loads(loader), known := {{}})
+    known["install"](code, modules)
+from wutong.centre.engines.slurm.runner.main import main
+main(*sys.argv[1:])
+"""
 
 
 def queue(mark: str) -> list[str]:
@@ -87,14 +106,7 @@ def settings() -> list[str]:
 
 def script(python: str, code: str) -> str:
     """Return the batch script of every job. It takes the runner's arguments."""
-    lines = [
-        f"#!{python} -ISE",
-        "import sys",
-        f"sys.path.insert(0, {code!r})",
-        "from wutong.centre.engines.slurm.runner.main import main",
-        "main(*sys.argv[1:])",
-    ]
-    return "\n".join(lines) + "\n"
+    return _SCRIPT.format(python=python, code=code)
 
 
 def _past(mark: str) -> Sequence[str]:

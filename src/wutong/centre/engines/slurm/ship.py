@@ -11,22 +11,23 @@ from wutong.centre.engines.local import seccomp
 from wutong.centre.engines.slurm import commands, plans
 
 _LOCAL = ("__init__", "fan", "limits", "logs", "moments", "processes", "spawn", "trees", "verdict", "watch")
-_RUNNER = ("__init__", "devices", "facts", "group", "launcher", "main", "member", "nodes", "plan", "start")
+_RUNNER = ("__init__", "bundle", "devices", "facts", "group", "launcher", "main", "member", "nodes", "plan", "start")
 _PACKAGES = ("", "centre/", "centre/engines/", "centre/engines/slurm/")
 _FOLDER = ".runner"
+_PACK = Path(__file__).with_name("pack.py")
 
 
 def ship(root: Path, *, python: str, machine: str) -> Path:
     """Return the folder with the batch script (`batch`) and the code, made where it is not there yet. Raises OSError."""
     texts = _texts(machine)
-    digest = hashlib.sha256(python.encode())
+    digest = hashlib.sha256(commands.script(python, "").encode() + _PACK.read_bytes())
     for name, text in sorted(texts.items()):
         digest.update(f"\0{name}\0".encode() + text)
     target = root / _FOLDER / digest.hexdigest()[:16]
     if not target.exists():
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
-        _fill(draft, texts, python)
+        _fill(draft, texts, python, target)
         (draft / "batch").write_text(commands.script(python, str(target)))
         _open_to_all(draft)
         try:
@@ -47,16 +48,18 @@ def _texts(machine: str) -> dict[str, bytes]:
     return found | {plans.filter_name(machine): seccomp.program(machine)}
 
 
-def _fill(draft: Path, texts: dict[str, bytes], python: str) -> None:
+def _fill(draft: Path, texts: dict[str, bytes], python: str, target: Path) -> None:
     for name, text in texts.items():
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
         (draft / name).write_bytes(text)
-    # Compiled for the nodes' Python where this host has the same; else each job compiles, which takes 20 ms.
-    line = [python, "-ISE", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(draft / "wutong")]
-    try:
-        subprocess.run(line, check=False, capture_output=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return
+    # Compiled for the nodes' Python where this host has the same; else each job compiles, which takes 20 ms. All in one file for what every job
+    # loads, one by one for what keepers on further nodes do.
+    compile_all = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(draft / "wutong")]
+    for arguments in ([str(_PACK), str(draft), str(target)], compile_all):
+        try:
+            subprocess.run([python, "-ISE", *arguments], check=False, capture_output=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            return
 
 
 def _open_to_all(folder: Path) -> None:
