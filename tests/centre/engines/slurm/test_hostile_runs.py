@@ -68,6 +68,18 @@ def test_the_clusters_secrets_and_daemons_are_out_of_reach(cluster, lab):
     assert output(cluster, ["bash", "-c", "; ".join(script) + "; true"]) == ""
 
 
+def test_a_job_inherits_its_limits_and_nothing_else(cluster):
+    said = output(
+        cluster, "cat /proc/self/oom_score_adj /proc/self/limits; nice; umask; grep SigIgn /proc/self/status; ls /proc/self/fd", disk_limit_mb=3
+    )
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in said.splitlines() if line.startswith("Max ")}
+    assert [limits[name] for name in ("Max file size", "Max processes", "Max core file size")] == [["3145728"] * 2, ["4096"] * 2, ["0", "0"]]
+    nice, mask, ignored, *descriptors = said.split("Max realtime timeout")[1].splitlines()[1:]
+    assert (said.splitlines()[0], int(nice) >= 5, mask) == ("500", True, "0022")
+    assert int(ignored.split()[1], 16) & ~(1 << 31 | 1 << 32) == 0  # 32 and 33 are the C library's own
+    assert descriptors == ["0", "1", "2", "3"]
+
+
 def test_who_fills_the_disk_is_stopped(cluster):
     one = cluster.submit("head -c 200M /dev/zero > $WUTONG_WORK/big", tenant="evil", disk_limit_mb=20)
     many = cluster.submit("i=0; while [ $i -lt 60 ]; do head -c 5M /dev/zero > /tmp/$i; i=$((i+1)); done; sleep 60", tenant="evil", disk_limit_mb=20)

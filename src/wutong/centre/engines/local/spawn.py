@@ -51,12 +51,13 @@ class Start:
         self.inputs = inputs
 
 
-def spawn(start: Start, output: int, *, bind_to_parent: Callable[[], object] | None = None) -> int:
+def spawn(start: Start, output: int, *, bind_to_parent: Callable[[], object] | None = None, for_good: bool = False) -> int:
     """Fork the job's process with its output on a descriptor, and return its id once it runs; raise `CannotStart` where it does not.
 
     `bind_to_parent` is called in the new process and has it die with us; without one the command does that for itself, as bubblewrap does.
+    `for_good` says that the job's limits may stay ours: this process starts no job with other ones.
     """
-    if bind_to_parent is None and os.geteuid() == 0 and start.folder == "/" and start.argv[0].startswith("/"):
+    if bind_to_parent is None and (for_good or os.geteuid() == 0) and start.folder == "/" and start.argv[0].startswith("/"):
         return _spawn_without_copy(start, output)
     failed, report = os.pipe2(os.O_CLOEXEC)
     parent = os.getpid()
@@ -75,7 +76,8 @@ def spawn(start: Start, output: int, *, bind_to_parent: Callable[[], object] | N
 def _spawn_without_copy(start: Start, output: int) -> int:
     """Start the process without a copy of our memory, which costs more than all a short job does.
 
-    Nothing of ours can run in it before the command, so what it is to inherit we are ourselves for a moment. Only root can become again what it was.
+    Nothing of ours can run in it before the command, so what it is to inherit we are ourselves for a moment. Only root can become again what it was;
+    others keep the limits, and are as nice as the job from then on.
     """
     files, argv = _with_inputs(start)
     streams = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]

@@ -60,7 +60,7 @@ class Launcher:
             else:
                 variables.update(own[0])
         try:
-            return spawn(self._what(variables), output, bind_to_parent=None if self.confined else _keep_all()), fan
+            return spawn(self._what(variables), output, bind_to_parent=None if self.confined else _keep_all(), for_good=True), fan
         finally:
             if fan is not None:
                 fan.started()
