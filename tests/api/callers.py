@@ -1,13 +1,16 @@
 """Everybody who may stand before a door, and what a route is expected to tell each of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
+from tests.tables import Picture, empty, take_picture
 
 from wutong.centre.engines.fake import FakeEngine
 from wutong.centre.registry import Engines
@@ -20,11 +23,16 @@ from wutong.hub.blobs.local import LocalBlobs
 from wutong.identity import service
 from wutong.identity.credit_code import check_character
 from wutong.identity.rules import Principal, Role
+from wutong.kit import clock
+from wutong.kit.clock import FakeClock
 from wutong.kit.database import Database
 from wutong.kit.seal import ensure_key
 from wutong.kit.settings import Settings
 
 PASSWORD = "a long enough one"
+# Passwords hashed at little cost; how dear they are is asked of the real thing in tests/identity/test_passwords.py.
+LIGHT = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+SETTLED_SECONDS = 30  # less than after which a session notes that it was used
 # In the order the tenancy test lets them try: who may least comes first, so that a success does not spoil what follows.
 PEOPLE = ("anonymous", "operator", "stranger", "viewer", "colleague", "owner")
 
@@ -79,6 +87,16 @@ class Door:
 
 
 @dataclass(frozen=True)
+class _Settled:
+    picture: Picture
+    people: dict[str, Someone]
+    since_s: float
+
+
+_settled: dict[str, _Settled] = {}
+
+
+@dataclass(frozen=True)
 class Try:
     """What each caller is told by one route. `make` gives, per call, a fresh object: values for the path, and `json`, `content`,
     `headers` or `params` for the request. Nothing is expected of 2xx but being one; other statuses are exact."""
@@ -102,6 +120,25 @@ def members_only(**expected: Any) -> Try:
 def staff_only(**expected: Any) -> Try:
     """A route of the centre's staff."""
     return Try(**{"owner": 403, "colleague": 403, "viewer": 403, "stranger": 403, "operator": 200, "why": "staff only", **expected})
+
+
+def fresh_people(database: Database, password_hash: str) -> dict[str, Someone]:
+    """Empty the database but for everybody, registered and signed in.
+
+    Registering them takes twenty times as long as bringing back what it wrote, so a process does it only now and then: often enough
+    that sessions are as young as a test may think. Under a clock that stands still it is done for the test alone.
+    """
+    if isinstance(clock._current, FakeClock):
+        empty(database)
+        return settle_people(database, password_hash)
+    settled = _settled.get(database.url)
+    if settled is None or clock.monotonic() - settled.since_s > SETTLED_SECONDS:
+        empty(database)
+        people = settle_people(database, password_hash)
+        settled = _settled[database.url] = _Settled(take_picture(database), people, clock.monotonic())
+    else:
+        settled.picture.bring_back(database)
+    return {name: replace(someone) for name, someone in settled.people.items()}
 
 
 def settle_people(database: Database, password_hash: str) -> dict[str, Someone]:

@@ -7,20 +7,25 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
-from tests.api.callers import PASSWORD, Door, make_context, settle_people
-from tests.conftest import empty
+from tests.api.callers import LIGHT, PASSWORD, Door, fresh_people, make_context
 
 from wutong.api.main import create_app
 from wutong.doorway.context import Context
-from wutong.identity.passwords import hash_password
+from wutong.identity import passwords
 from wutong.kit.database import Database
 from wutong.kit.settings import Settings
 
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    """One slow hash for all people."""
-    return hash_password(PASSWORD)
+    """Everybody's password."""
+    return LIGHT.hash(PASSWORD)
+
+
+@pytest.fixture(autouse=True)
+def _light_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed at little cost."""
+    monkeypatch.setattr(passwords, "_hasher", LIGHT)
 
 
 @lru_cache(maxsize=1)
@@ -36,10 +41,9 @@ def application(context: Context | None) -> FastAPI:
 
 
 def open_door(database: Database, home: Path, password_hash: str) -> Iterator[Door]:
-    """Empty the database, let everybody register, and serve them."""
-    empty(database)
+    """Serve everybody on a database that holds nothing else."""
+    people = fresh_people(database, password_hash)
     context = make_context(home, database)
-    people = settle_people(database, password_hash)
     app = application(context)
     with TestClient(app) as http:
         yield Door(context, http, people)

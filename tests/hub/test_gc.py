@@ -267,7 +267,7 @@ class Collecting(RuleBasedStateMachine):
 
 
 def test_no_used_blob_ever_vanishes_and_unused_ones_do(migrated, tmp_path_factory) -> None:
-    from tests.conftest import empty
+    from tests.tables import empty
 
     class Machine(Collecting):
         def __init__(self) -> None:

@@ -52,7 +52,7 @@ def test_closed_hours_go_to_the_journal_once(hub: Hub, fake_clock: clock.FakeClo
 
 @given(st.lists(st.tuples(st.sampled_from(["tenant_a", "tenant_b"]), st.integers(-50, 100), st.integers(0, 9000), st.booleans()), max_size=15))
 def test_metered_byte_seconds_are_the_integral_of_use(migrated, changes: list) -> None:
-    from tests.conftest import empty
+    from tests.tables import empty
 
     empty(migrated)
     meter = StorageMeter(migrated, batch=2)

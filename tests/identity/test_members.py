@@ -190,7 +190,7 @@ def test_the_first_operator_can_be_made_twice(session, operator):
 
 @given(st.lists(st.tuples(st.sampled_from(["leave", "role"]), st.integers(0, 2), st.sampled_from(Role)), max_size=8))
 def test_whatever_members_do_an_owner_remains(database, moves):
-    from tests.conftest import empty
+    from tests.tables import empty
 
     empty(database)
     with database.session() as session:

@@ -11,13 +11,12 @@ from fastapi import FastAPI
 from httpx2 import Response
 from sqlalchemy import event
 from starlette.testclient import TestClient
-from tests.api.callers import PASSWORD, Door, Someone, make_context, settle_people
-from tests.conftest import empty
+from tests.api.callers import LIGHT, PASSWORD, Door, Someone, fresh_people, make_context
 
 from wutong.api.main import create_app
 from wutong.doorway.asking import COOKIE
 from wutong.doorway.context import Context
-from wutong.identity.passwords import hash_password
+from wutong.identity import passwords
 from wutong.kit.database import Database
 from wutong.web import assets
 from wutong.web.main import create_portal
@@ -87,8 +86,14 @@ def statements(portal: Portal) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    """One slow hash for all people."""
-    return hash_password(PASSWORD)
+    """Everybody's password."""
+    return LIGHT.hash(PASSWORD)
+
+
+@pytest.fixture(autouse=True)
+def _light_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed at little cost."""
+    monkeypatch.setattr(passwords, "_hasher", LIGHT)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -112,9 +117,8 @@ class _Named(dict[str, str]):
 @pytest.fixture
 def portal(migrated: Database, home: Path, password_hash: str) -> Iterator[Portal]:
     """The pages on an empty database with everybody registered; loops do not run."""
-    empty(migrated)
+    people = fresh_people(migrated, password_hash)
     context = make_context(home, migrated)
-    people = settle_people(migrated, password_hash)
     app = create_portal(context)
     with TestClient(app):
         yield Portal(context, app, people)

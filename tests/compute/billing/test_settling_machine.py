@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from tests.compute import money as world
-from tests.conftest import empty
+from tests.tables import empty
 
 from wutong.centre.engines.protocol import EndReason
 from wutong.compute.billing import service as billing

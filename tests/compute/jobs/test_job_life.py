@@ -156,7 +156,7 @@ class JobLife(RuleBasedStateMachine):
 
 @pytest.mark.timeout(900)
 def test_the_life_of_jobs(database, tmp_path_factory):
-    from tests.conftest import empty
+    from tests.tables import empty
 
     def make() -> World:
         empty(database)

@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from tests.compute import money as world
-from tests.conftest import empty
+from tests.tables import empty
 
 from wutong.compute.orders import service as orders
 from wutong.compute.orders.proposal_rules import OnlyProposer, ProposalStands, ProposalState, SecondPerson

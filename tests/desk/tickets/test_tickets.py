@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from tests.conftest import empty
 from tests.desk.conftest import make_cast
+from tests.tables import empty
 
 from wutong.desk.notices import service as notices
 from wutong.desk.tickets import service

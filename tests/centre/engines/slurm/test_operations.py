@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from tests.centre.engines.slurm.clusters import ClusterUnderTest
-from tests.conftest import empty
+from tests.tables import empty
 
 from wutong.centre import service
 from wutong.centre.catalogue.operate import set_node_state
