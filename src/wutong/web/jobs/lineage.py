@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from wutong.compute.jobs.rules import Job
 from wutong.hub.rules import Repo, Version
 
 WIDTH, HEIGHT, GAP_X, GAP_Y = 190, 46, 50, 14
-LONGEST = 24
+MOST_COLUMNS = 22
+"""How many letters of half width a box has room for; those of Chinese are of full width."""
 Known = Mapping[str, tuple[Repo, Version]]
 
 
@@ -24,7 +26,12 @@ class Box:
     @property
     def short(self) -> str:
         """The name as far as it fits."""
-        return self.name if len(self.name) <= LONGEST else f"{self.name[: LONGEST - 1]}…"
+        room = MOST_COLUMNS
+        for at, letter in enumerate(self.name):
+            room -= 2 if east_asian_width(letter) in "WF" else 1
+            if room < 0:
+                return f"{self.name[: at - 1]}…"
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
