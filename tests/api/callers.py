@@ -22,7 +22,7 @@ from wutong.doorway.context import Context
 from wutong.hub.blobs.local import LocalBlobs
 from wutong.identity import service
 from wutong.identity.credit_code import check_character
-from wutong.identity.rules import Principal, Role
+from wutong.identity.rules import CentreRole, Principal, Role
 from wutong.kit import clock
 from wutong.kit.clock import FakeClock
 from wutong.kit.database import Database
@@ -78,6 +78,15 @@ class Door:
         response = self.call(name, method, path, **options)
         assert response.is_success, (response.status_code, response.text)
         return response.json() if response.content else None
+
+    def with_second_finance(self) -> "Door":
+        """Let another of the centre's finance come in, by the name `second`."""
+        if "second" not in self.people:
+            with self.context.database.session() as session:
+                person = service.create_operator(session, "second@example.cn", "second", LIGHT.hash(PASSWORD), [CentreRole.FINANCE])
+                secret = service.open_session(session, person.id)[1]
+            self.people["second"] = Someone("second", person.email, person.id, None, secret)
+        return self
 
     def error(self, name: str, method: str, path: str, **options: Any) -> tuple[int, dict[str, Any]]:
         """Call a route that must fail and return the status and the error."""

@@ -104,3 +104,18 @@ def test_members_and_roles_of_the_centre(finance: Person, owner: Person):
     owner.quick("member", "remove", email, "--yes")
     assert email not in owner.quick("member", "ls").out
     assert "There is no member with the address" in owner.quick("member", "remove", email, "--yes", status=1).err
+
+
+def test_a_payment_is_entered_by_one_and_approved_by_another(finance: Person, owner: Person, tenant: Tenant):
+    words = ("admin", "payment", "propose", tenant.account.tenant_id, "30", "--reference", f"two-{secrets.token_hex(6)}", "--memo", "contract 7")
+    said = finance.quick(*words).out
+    assert "¥30.00 entered" in said
+    made = [each for each in finance.ask("admin", "payment", "ls", "--state", "proposed") if each["tenant_id"] == tenant.account.tenant_id]
+    assert [(each["amount_fen"], each["memo"]) for each in made] == [(3000, "contract 7")]
+    assert made[0]["id"] in finance.quick("admin", "payment", "ls").out
+    assert "Add --yes" in finance.quick("admin", "payment", "approve", made[0]["id"], status=1).err
+    assert "Another person of finance" in finance.quick("admin", "payment", "approve", made[0]["id"], "--yes", status=1).err.replace("\n", " ")
+    assert owner.ask("balance")["cash_fen"] == 1_000_000
+    assert "is withdrawn" in finance.quick("admin", "payment", "withdraw", made[0]["id"]).out
+    assert "is withdrawn already" in finance.quick("admin", "payment", "reject", made[0]["id"], "--reason", "late", status=1).err.replace("\n", " ")
+    assert "does not allow" in owner.quick(*words, status=1).err

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from wutong.cli import operate, operations, show
+from wutong.cli import payments as proposals
 from wutong.cli.common import Json, Yes, checked, client
 from wutong.cli.job import ran, why
 from wutong.cli.money import PAYMENTS, fen, payment_rows
@@ -17,6 +18,7 @@ app = typer.Typer(help="What the centre's own people do.", no_args_is_help=True)
 offers = typer.Typer(help="Packages of card-hours on sale.", no_args_is_help=True)
 
 app.add_typer(offers, name="offer")
+app.add_typer(proposals.app, name="payment")
 operate.add(app)
 operations.add(app)
 

@@ -14,6 +14,19 @@ def _payment(door: Door) -> dict[str, Any]:
     return {"json": {"tenant_id": door.people["owner"].tenant_id, "amount_fen": 100, "reference": f"bank-{next(_numbers)}"}}
 
 
+def _proposal(door: Door) -> dict[str, Any]:
+    """A payment that another of finance entered."""
+    return {"proposal_id": door.with_second_finance().ok("second", "POST", "/admin/payments/proposals", json=_payment(door)["json"])["id"]}
+
+
+def _own_proposal(door: Door) -> dict[str, Any]:
+    return {"proposal_id": door.ok("operator", "POST", "/admin/payments/proposals", json=_payment(door)["json"])["id"]}
+
+
+def _rejected(door: Door) -> dict[str, Any]:
+    return {**_proposal(door), "json": {"reason": "not on the statement"}}
+
+
 def _new_offer(door: Door) -> dict[str, Any]:
     body = {"name": f"offer-{next(_numbers)}", "accelerator": "cpu-slot", "card_hours": 10, "price_fen": 1000, "validity_days": 30}
     return {"json": body, "name": body["name"]}
@@ -64,6 +77,11 @@ ROUTES = {
     "POST /api/v1/admin/topups": staff_only(operator=201, make=_payment),
     "POST /api/v1/admin/refunds": staff_only(operator=201, make=_payment),
     "GET /api/v1/admin/payments": staff_only(make=lambda door: {"params": {"tenant_id": door.people["owner"].tenant_id}}),
+    "GET /api/v1/admin/payments/proposals": staff_only(),
+    "POST /api/v1/admin/payments/proposals": staff_only(operator=201, make=_payment),
+    "POST /api/v1/admin/payments/proposals/{proposal_id}/approve": staff_only(make=_proposal),
+    "POST /api/v1/admin/payments/proposals/{proposal_id}/reject": staff_only(make=_rejected),
+    "POST /api/v1/admin/payments/proposals/{proposal_id}/withdraw": staff_only(make=_own_proposal),
     "GET /api/v1/admin/prices": staff_only(),
     "POST /api/v1/admin/prices": staff_only(operator=201, make=_price),
     "POST /api/v1/admin/offers": staff_only(operator=201, make=_new_offer),
