@@ -181,3 +181,26 @@ def test_a_refusal_is_written_into_the_history(database: Database, fake_clock: F
     state, history = state_and_history(database)
     assert state is NodeState.UP
     assert ("Not done: The cluster refused it: no.", "slurm") in history
+
+
+@pytest.mark.parametrize(
+    ("name", "tflops", "memory_gb", "vendor"),
+    [
+        ("a100", 312, 80, "NVIDIA"),
+        ("a100_3g.40gb", 133.7, 40, "NVIDIA"),
+        ("h200_1g.18gb", 141.3, 18, "NVIDIA"),
+        ("ascend910b", 313, 64, "Huawei"),
+        ("quantum_3g.40gb", 0, 0, "unknown"),
+        ("a100_8g.80gb", 0, 0, "unknown"),
+    ],
+)
+def test_a_part_of_a_card_counts_for_its_share(name: str, tflops: float, memory_gb: int, vendor: str) -> None:
+    kind = kinds.accelerator_of(name)
+    assert (kind.fp16_tflops, kind.memory_gb, kind.vendor) == (tflops, memory_gb, vendor)
+
+
+def test_parts_of_cards_are_pooled_and_sold_like_cards(session: Session) -> None:
+    inventory.follow(session, "slurm", [Machine("g0", "ai", "a100_3g.40gb", 8, 64, 512_000, "up", max_time_limit_s=86_400)])
+    small = service.get_flavour(session, "a100_3g.40gb.1")
+    assert (small.accelerator, small.cards, small.enabled) == ("a100_3g.40gb", 1, True)
+    service.check_possible(session, flavour=small.name, nodes=1, time_limit_s=600)

@@ -56,6 +56,7 @@ def placement_of(settings: Settings, cluster: SlurmCluster, spec: RunSpec) -> Pl
         account=names.tenant_account(settings.centre, spec.tenant) if cluster.accounts else None,
         qos=names.class_qos(settings.centre, spec.service) if cluster.accounts else None,
         gres=f"gpu:{kind}" if kind else "",
+        switch_wait_s=cluster.switch_wait_s,
     )
 
 

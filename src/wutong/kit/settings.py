@@ -32,6 +32,9 @@ class SlurmCluster(BaseModel):
     partition: str | None = Field(None, description="Partition of runs whose pool names none.")
     sandbox: Literal["bubblewrap", "none"] = Field("bubblewrap", description="How jobs are confined on the nodes.")
     python: str = Field("/usr/bin/python3", description="Python of the nodes, 3.9 or younger.")
+    switch_wait_s: int = Field(
+        0, ge=0, le=86400, description="How long a job over several nodes may wait for nodes below one switch; Slurm's max_switch_wait is the most."
+    )
 
 
 class OidcProvider(BaseModel):

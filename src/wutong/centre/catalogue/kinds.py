@@ -1,5 +1,6 @@
 """Accelerator kinds that clusters are found to have, with their makers' figures, and the pools and flavours made for what was found. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from wutong.centre.catalogue.rules import Accelerator, Device, Flavour, Pool, PoolState, Service
@@ -20,13 +21,23 @@ _KNOWN = (
     Accelerator("l40s", "NVIDIA", 362, 48, Device.GPU),
     Accelerator(CPU_KIND, "generic", 0.05, 0, Device.CPU),
 )
+_SLICE, _SLICES = re.compile(r"([a-z0-9]+)_([1-7])g\.(\d{1,3})gb"), 7
 KNOWN: Mapping[str, Accelerator] = {kind.name: kind for kind in _KNOWN}
 
 
 def accelerator_of(name: str) -> Accelerator:
     """Return the kind as its maker describes it; of an unknown one nothing is promised until an operator says it."""
     kind = name or CPU_KIND
-    return KNOWN.get(kind, Accelerator(kind, "unknown", 0, 0, Device.GPU))
+    return KNOWN.get(kind) or _slice_of(kind) or Accelerator(kind, "unknown", 0, 0, Device.GPU)
+
+
+def _slice_of(kind: str) -> Accelerator | None:
+    """Return what a part of a card is, by the names of NVIDIA's multi-instance profiles: `a100_3g.40gb` has three of the card's seven parts."""
+    match = _SLICE.fullmatch(kind)
+    card = KNOWN.get(match[1]) if match else None
+    if match is None or card is None:
+        return None
+    return Accelerator(kind, card.vendor, round(card.fp16_tflops * int(match[2]) / _SLICES, 1), int(match[3]), card.device)
 
 
 def cards_of(machine: Machine) -> int:

@@ -1,6 +1,7 @@
 """The command lines: what they say, and that nothing of a tenant's gets to say more."""
 
 import subprocess
+from dataclasses import replace
 
 from wutong.centre.engines.protocol import RunSpec
 from wutong.centre.engines.slurm import commands
@@ -43,6 +44,13 @@ def test_account_and_class_are_given_where_they_are_known():
     found = line(placement=Placement(account="lab-t", qos="lab-urgent"))
     assert {"--account=lab-t", "--qos=lab-urgent"} <= set(found)
     assert not [part for part in line() if part.startswith(("--account", "--qos"))]
+
+
+def test_several_nodes_are_wanted_below_one_switch_for_as_long_as_may_be_waited():
+    near = Placement(switch_wait_s=150)
+    assert "--switches=1@2:30" in line(placement=near)
+    alone = line(replace(SPEC, nodes=1), placement=near)
+    assert not [part for part in [*line(), *alone] if part.startswith("--switches")]
 
 
 def test_who_submits_for_itself_names_no_user():

@@ -56,6 +56,19 @@ def test_every_accelerator_has_a_file_and_a_number_of_its_own_on_its_node():
     ]
 
 
+def test_switches_hold_so_many_nodes_each():
+    assert "topology.conf" not in configuration.files(SPEC)
+    assert "TopologyPlugin" not in settings(configuration.slurm_conf(SPEC))
+    found = configuration.files(replace(SPEC, switch_size=3))
+    assert settings(found["slurm.conf"])["TopologyPlugin"] == "topology/tree"
+    assert found["topology.conf"].splitlines() == [
+        "SwitchName=leaf1 Nodes=boxn1,boxn2,boxn3",
+        "SwitchName=leaf2 Nodes=boxn4,boxn5,boxn6",
+        "SwitchName=leaf3 Nodes=boxn7",
+        "SwitchName=core Switches=leaf[1-3]",
+    ]
+
+
 def test_accounting_is_left_out_whole():
     alone = replace(SPEC, accounting=False)
     assert set(configuration.files(SPEC)) - set(configuration.files(alone)) == {"slurmdbd.conf"}

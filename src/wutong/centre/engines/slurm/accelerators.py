@@ -1,5 +1,7 @@
 """What a job of each vendor's accelerators needs to see: the variable that names its devices, and their files on the node. Pure."""
 
+import re
+
 from wutong.centre.engines.slurm.runner.devices import NUMBER
 
 _ASCEND = (
@@ -7,9 +9,12 @@ _ASCEND = (
     (f"/dev/davinci{NUMBER}", "/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc"),
 )
 _NVIDIA = (("CUDA_VISIBLE_DEVICES",), (f"/dev/nvidia{NUMBER}", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset"))
+_SLICED = ((*_NVIDIA[0],), (*(f"/dev/nvidia{card}" for card in range(16)), *_NVIDIA[1][1:], "/dev/nvidia-caps"))
+"""Slurm numbers the parts of cards, not their files: the files of all cards are shown, and control groups keep the others' from being opened."""
 _AMD = (("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), ("/dev/kfd", "/dev/dri"))
 _CAMBRICON = (("MLU_VISIBLE_DEVICES",), (f"/dev/cambricon_dev{NUMBER}", "/dev/cambricon_ctl"))
 _HYGON = (("HIP_VISIBLE_DEVICES",), ("/dev/kfd", "/dev/mkfd", "/dev/dri"))
+_SLICE = re.compile(r"(?:^|_)\dg\.\d+gb$")
 _VENDORS = {"ascend": _ASCEND, "mlu": _CAMBRICON, "mi": _AMD, "dcu": _HYGON, "k100": _HYGON, "z100": _HYGON}
 
 
@@ -24,4 +29,6 @@ def devices(kind: str) -> tuple[str, ...]:
 
 
 def _vendor(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if _SLICE.search(kind):
+        return _SLICED
     return next((vendor for beginning, vendor in _VENDORS.items() if kind.startswith(beginning)), _NVIDIA)

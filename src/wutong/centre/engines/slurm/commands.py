@@ -54,6 +54,8 @@ def submit(spec: RunSpec, *, user: str | None, group: int | None, placement: Pla
     for option, value in (("partition", placement.partition), ("account", placement.account), ("qos", placement.qos)):
         if value:
             line.append(f"--{option}={value}")
+    if spec.nodes > 1 and placement.switch_wait_s:
+        line.append(f"--switches=1@{placement.switch_wait_s // 60}:{placement.switch_wait_s % 60:02}")
     if user is not None:
         line += [f"--uid={user}", f"--gid={group}"]
     return [*line, script, *arguments]

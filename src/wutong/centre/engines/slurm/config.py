@@ -14,12 +14,14 @@ class Placement:
     """Where on the cluster and on whose account a run goes; None leaves the cluster's own default.
 
     `gres` is such as `gpu:ascend910b`; "" is for runs of processors alone, whose slots are processors.
+    A run over several nodes waits up to `switch_wait_s` for nodes below one switch, where the cluster knows of switches.
     """
 
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
     gres: str | None = None
+    switch_wait_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

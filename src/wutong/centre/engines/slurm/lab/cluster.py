@@ -50,6 +50,7 @@ class Lab:
         cgroup: bool = False,
         private_tmp: bool = False,
         settings: Mapping[str, str | None] | None = None,
+        switch_size: int = 0,
     ) -> Self:
         """Bring a cluster up and return it ready for jobs; what was left of an earlier lab in the folder is ended and removed first.
 
@@ -69,6 +70,7 @@ class Lab:
             cgroup=cgroup,
             private_tmp=private_tmp,
             settings=settings or {},
+            switch_size=switch_size,
         )
         return cls._start(spec, own_folder=folder is None)
 

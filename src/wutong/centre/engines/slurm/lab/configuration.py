@@ -17,6 +17,8 @@ def files(spec: LabSpec) -> dict[str, str]:
         found["cgroup.conf"] = cgroup_conf(spec)
     if spec.private_tmp:
         found["job_container.conf"] = job_container_conf(spec)
+    if spec.switch_size:
+        found["topology.conf"] = topology_conf(spec)
     return found
 
 
@@ -58,6 +60,7 @@ def _daemons(spec: LabSpec) -> dict[str, str | None]:
         "JobContainerType": "job_container/tmpfs" if spec.private_tmp else None,
         "PrologFlags": "Contain" if spec.private_tmp else None,
         "MpiDefault": "none",
+        "TopologyPlugin": "topology/tree" if spec.switch_size else None,
         "MailProg": "/bin/true",
         "PropagateResourceLimits": "NONE",  # the limits of whoever submits are not the job's
         "ReturnToService": "2",
@@ -160,6 +163,14 @@ def gres_conf(spec: LabSpec) -> str:
 def _files(spec: LabSpec, numbers: range) -> str:
     stem = f"{spec.folder}/dev/gpu"
     return f"{stem}{numbers[0]}" if len(numbers) == 1 else f"{stem}[{numbers[0]}-{numbers[-1]}]"
+
+
+def topology_conf(spec: LabSpec) -> str:
+    """Return topology.conf: leaves of a few nodes each, and one switch above them."""
+    size, names = spec.switch_size, spec.node_names
+    leaves = [names[first : first + size] for first in range(0, len(names), size)]
+    lines = [f"SwitchName=leaf{number} Nodes={','.join(below)}" for number, below in enumerate(leaves, 1)]
+    return "\n".join([*lines, f"SwitchName=core Switches=leaf[1-{len(leaves)}]"]) + "\n"
 
 
 def slurmdbd_conf(spec: LabSpec) -> str:

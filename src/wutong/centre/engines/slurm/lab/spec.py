@@ -59,6 +59,7 @@ class LabSpec:
     `settings` overrides or adds slurm.conf keys (None as value leaves one out). `enforce` is whether jobs need an association in the
     accounting. `devices` is what an accelerator's file is: a link to /dev/null, which is enough for Slurm to number them; a device
     of its own ("own"), which control groups can confine; or a plain file ("count"), with which Slurm only counts and sets no variables.
+    `switch_size` nodes each hang below a switch of their own, and the switches below one; 0 is for a cluster that knows of no switches.
     "own", `cgroup` and `private_tmp` need a root that may make devices, control groups and mounts.
     """
 
@@ -74,6 +75,7 @@ class LabSpec:
     cgroup: bool = False
     private_tmp: bool = False
     settings: Mapping[str, str | None] = field(default_factory=dict)
+    switch_size: int = 0
 
     @property
     def node_names(self) -> tuple[str, ...]:
