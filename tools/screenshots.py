@@ -216,6 +216,8 @@ NO_PAGES = {
     "/console/queue/part",
     "/console/audit.csv",
     "/console/report",
+    "/console/report/{month}/pdf",
+    "/console/report/{month}/csv",
     "/wall/part",
     "/email",
     "/join",

@@ -11,6 +11,7 @@ from wutong.centre.catalogue.service import (
     get_flavour,
     get_pool,
     list_accelerators,
+    list_faults,
     list_flavours,
     list_node_events,
     list_nodes,
@@ -21,7 +22,7 @@ from wutong.centre.comparison.comparer import Comparer
 from wutong.centre.comparison.service import Alarm, comparison_alarm, list_comparisons, list_differences
 from wutong.centre.forecast.planning import plan_log, plan_pool
 from wutong.centre.forecast.replaying import replay_apart
-from wutong.centre.forecast.service import expected_wait, expected_waits, forecast_accuracy, forecast_of
+from wutong.centre.forecast.service import expected_wait, expected_waits, forecast_accuracy, forecast_accuracy_in, forecast_of
 from wutong.centre.foreign.service import foreign_after, list_foreign
 from wutong.centre.maintenance.service import announce, cancel_window, list_all_maintenance, list_maintenance, maintenance_advice
 from wutong.centre.registry import Engines
@@ -90,6 +91,7 @@ __all__ = [
     "find_capabilities",
     "find_run",
     "forecast_accuracy",
+    "forecast_accuracy_in",
     "forecast_of",
     "foreign_after",
     "forget_run",
@@ -105,6 +107,7 @@ __all__ = [
     "list_all_maintenance",
     "list_comparisons",
     "list_differences",
+    "list_faults",
     "list_flavours",
     "list_foreign",
     "list_maintenance",

@@ -11,12 +11,14 @@ from wutong.ledger import credit_store, splits, store
 from wutong.ledger.batches import Usage, capture_many, release_many
 from wutong.ledger.credits import expire_credits, grant_credit
 from wutong.ledger.holds import capture, extend_hold, find_hold, get_hold, place_cash_holds, place_hold, release_hold
+from wutong.ledger.income import Income, income
 from wutong.ledger.payments import post, refund, reverse, top_up
 from wutong.ledger.reports import check
 from wutong.ledger.rules import FEN, AccountKey, Balance, Purpose
 from wutong.ledger.statements import statement
 
 __all__ = [
+    "Income",
     "Usage",
     "account_balance",
     "available",
@@ -29,6 +31,7 @@ __all__ = [
     "find_hold",
     "get_hold",
     "grant_credit",
+    "income",
     "place_cash_holds",
     "place_hold",
     "post",

@@ -91,6 +91,17 @@ class NodeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Faults:
+    """How often a node went down in some time, when it did so last and why."""
+
+    pool: str
+    node: str
+    times: int
+    last_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeOrder:
     """What an operator wants of a node that its engine has not been told yet."""
 

@@ -1,11 +1,14 @@
 """What others may ask of the catalogue of machines."""
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from wutong.centre.catalogue import store
 from wutong.centre.catalogue.rules import (
     Accelerator,
     Device,
+    Faults,
     Flavour,
     Impossible,
     Node,
@@ -93,6 +96,11 @@ def list_node_events(session: Session, pool: str, name: str, *, limit: int = 100
     return store.node_events(session, pool, name, limit=limit)
 
 
+def list_faults(session: Session, begin: datetime, end: datetime) -> list[Faults]:
+    """Return which nodes went down in a span, who did so most often first."""
+    return store.faults(session, begin, end)
+
+
 def follow_engine(session: Session, engine: str, *, cards: int, cpus: int, memory_mb: int) -> None:
     """Let the node of a one-machine engine have the size the engine reports, in each of its pools that has that node."""
     for pool in store.pools(session):
@@ -122,6 +130,7 @@ __all__ = [
     "get_flavour",
     "get_pool",
     "list_accelerators",
+    "list_faults",
     "list_flavours",
     "list_node_events",
     "list_nodes",

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from wutong.centre.catalogue.rules import Accelerator, Device, Flavour, Node, NodeEvent, NodeOrder, NodeState, Pool, PoolState, Service
+from wutong.centre.catalogue.rules import Accelerator, Device, Faults, Flavour, Node, NodeEvent, NodeOrder, NodeState, Pool, PoolState, Service
 from wutong.centre.catalogue.tables import AcceleratorRow, FlavourRow, NodeEventRow, NodeOrderRow, NodeRow, PoolRow
 from wutong.kit.database import Base, notify
 
@@ -138,6 +138,16 @@ def node_events(session: Session, pool: str, name: str, *, limit: int) -> list[N
     """Read a node's history, the latest first."""
     rows = select(NodeEventRow).where(NodeEventRow.pool == pool, NodeEventRow.node == name).order_by(NodeEventRow.id.desc()).limit(limit)
     return [NodeEvent(row.pool, row.node, row.at, NodeState(row.state), row.reason, row.by) for row in session.scalars(rows)]
+
+
+def faults(session: Session, begin: datetime, end: datetime) -> list[Faults]:
+    """Count how often each node went down in a span, with what was said of it the last time."""
+    times, last = func.count(), func.max(NodeEventRow.id)
+    down = (NodeEventRow.state == NodeState.DOWN.value, NodeEventRow.at >= begin, NodeEventRow.at < end)
+    sums = select(times.label("times"), last.label("last")).where(*down).group_by(NodeEventRow.pool, NodeEventRow.node).subquery()
+    rows = select(NodeEventRow, sums.c.times).join(sums, sums.c.last == NodeEventRow.id)
+    rows = rows.order_by(sums.c.times.desc(), NodeEventRow.pool, NodeEventRow.node)
+    return [Faults(row.pool, row.node, count, row.at, row.reason) for row, count in session.execute(rows)]
 
 
 def set_pool_state(session: Session, name: str, *, before: PoolState, after: PoolState) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -52,4 +52,10 @@ def expected_waits(session: Session, flavours: Iterable[Flavour], *, nodes: int 
 
 def forecast_accuracy(session: Session, *, pool: str | None = None, days: int = 30) -> list[ForecastAccuracy]:
     """Return how good forecasts were over the last days, by pool; pools are left out where nothing waited."""
-    return store.accuracy(session, clock.now() - timedelta(days=days), pool)
+    now = clock.now()
+    return store.accuracy(session, now - timedelta(days=days), now, pool)
+
+
+def forecast_accuracy_in(session: Session, begin: datetime, end: datetime) -> list[ForecastAccuracy]:
+    """Return how good forecasts of what started in a span were, by pool; pools are left out where nothing waited."""
+    return store.accuracy(session, begin, end, None)

@@ -34,7 +34,7 @@ _ACCURACY = text("""
         avg(kept) FILTER (WHERE told >= :waits_s) AS coverage
     FROM (SELECT pool, extract(epoch FROM started_at - made_at) AS waited, extract(epoch FROM start_at - made_at) AS told,
             CAST(abs(extract(epoch FROM started_at - start_at)) AS double precision) AS error, CAST(started_at <= bound_at AS int) AS kept
-        FROM centre_forecast_score WHERE started_at >= :since AND (CAST(:pool AS text) IS NULL OR pool = :pool)) AS s
+        FROM centre_forecast_score WHERE started_at >= :since AND started_at < :until AND (CAST(:pool AS text) IS NULL OR pool = :pool)) AS s
     GROUP BY pool ORDER BY pool""")
 
 
@@ -93,9 +93,9 @@ def told(session: Session, names: Sequence[str] | None = None) -> dict[str, Fore
     return {row[0]: Forecast(*row) for row in session.execute(named, {"names": list(names or ())})}
 
 
-def accuracy(session: Session, since: datetime, pool: str | None) -> list[ForecastAccuracy]:
-    """Sum up what came of forecasts, by pool."""
-    found = session.execute(_ACCURACY, {"since": since, "pool": pool, "waits_s": WAITS_S})
+def accuracy(session: Session, since: datetime, until: datetime, pool: str | None) -> list[ForecastAccuracy]:
+    """Sum up what came of forecasts of the runs that started in a span, by pool."""
+    found = session.execute(_ACCURACY, {"since": since, "until": until, "pool": pool, "waits_s": WAITS_S})
     return [ForecastAccuracy(name, jobs, median_s, many, None if part is None else float(part)) for name, jobs, median_s, many, part in found]
 
 

@@ -165,6 +165,16 @@ class JobFilters:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a pool's jobs waited for their start: half of them at most `median_s`, nine in ten at most `p90_s`."""
+
+    pool: str
+    jobs: int
+    median_s: float
+    p90_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class QueuePlace:
     """Where a queued job stands: jobs ahead (None when not known now) and what it waits for, in words."""
 

@@ -18,6 +18,7 @@ from wutong.compute.jobs.records import (
     QueuePlace,
     Secret,
     WaitReason,
+    Waits,
 )
 from wutong.compute.jobs.requests import (
     PRIORITY_NUMBER,
@@ -64,6 +65,7 @@ __all__ = [
     "TooManyJobs",
     "Verdict",
     "WaitReason",
+    "Waits",
     "after_end",
     "array_state",
     "back_off",

@@ -20,6 +20,7 @@ from wutong.compute.jobs.staff import (
     list_all_jobs,
     list_last_ended,
     list_queue,
+    list_waits,
     read_any_job,
 )
 from wutong.compute.jobs.submit import problems_of, submit_job
@@ -53,6 +54,7 @@ __all__ = [
     "list_last_ended",
     "list_queue",
     "list_secrets",
+    "list_waits",
     "log_source",
     "movers",
     "place_of",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from wutong.centre import service as centre
 from wutong.centre.rules import Run
 from wutong.compute.jobs import staff_store, store
-from wutong.compute.jobs.rules import Attempt, Job, JobEvent, JobFilters, JobState
+from wutong.compute.jobs.rules import Attempt, Job, JobEvent, JobFilters, JobState, Waits
 from wutong.identity.rules import Permission, Principal, require
 from wutong.kit.errors import NotFound
 from wutong.kit.paging import Page, PageRequest, cut
@@ -91,3 +91,9 @@ def count_ended(session: Session, who: Principal, since: datetime, until: dateti
     """Count the jobs of all organisations that ended in a span, by how."""
     require(who, Permission.CENTRE_READ)
     return staff_store.count_ended(session, since, until)
+
+
+def list_waits(session: Session, who: Principal, since: datetime, until: datetime) -> list[Waits]:
+    """Return how long the jobs of all organisations that ended in a span had waited from submission to start, by pool."""
+    require(who, Permission.CENTRE_READ)
+    return staff_store.waits(session, since, until)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wutong.compute.jobs.rules import Job, JobEvent, JobState
+from wutong.compute.jobs.rules import Job, JobEvent, JobState, Waits
 from wutong.compute.jobs.store import ATTEMPT, EVENT, JOB, to_job
 
 
@@ -33,6 +33,15 @@ def count_ended(session: Session, since: datetime, until: datetime) -> dict[JobS
     """Count the jobs that ended in a span, by state."""
     span = (JOB.c.ended_at >= since, JOB.c.ended_at < until, JOB.c.array_size.is_(None))
     return {JobState(state): count for state, count in session.execute(select(JOB.c.state, func.count()).where(*span).group_by(JOB.c.state))}
+
+
+def waits(session: Session, since: datetime, until: datetime) -> list[Waits]:
+    """Return how long jobs that ended in a span had waited for their start, by pool; arrays left out: their parts are counted."""
+    waited = func.extract("epoch", JOB.c.started_at - JOB.c.created_at)
+    span = (JOB.c.ended_at >= since, JOB.c.ended_at < until, JOB.c.array_size.is_(None), JOB.c.started_at.is_not(None))
+    shares = [func.percentile_cont(share).within_group(waited) for share in (0.5, 0.9)]
+    rows = session.execute(select(JOB.c.pool, func.count(), *shares).where(*span).group_by(JOB.c.pool).order_by(JOB.c.pool))
+    return [Waits(pool, count, float(median), float(most)) for pool, count, median, most in rows]
 
 
 def open_by_tenant(session: Session, pools: Collection[str]) -> dict[str, dict[str, int]]:
