@@ -172,7 +172,7 @@ def _plain(inline: Token) -> str:
 
 @functools.lru_cache(maxsize=4)
 def _parser(copy: str) -> MarkdownIt:
-    """Return the parser of a language: CommonMark with tables, no HTML; code can be scrolled by keyboard, and copied."""
+    """Return the parser of a language: CommonMark with tables, no HTML; code and wide tables can be scrolled by keyboard, code copied."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
 
     def fence(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ARG001 - the library's signature
@@ -181,8 +181,12 @@ def _parser(copy: str) -> MarkdownIt:
         return f'<div class="code-block"><pre tabindex="0"><code>{code}</code></pre>{button}</div>\n'
 
     def table_open(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ARG001 - the library's signature
-        return '<table class="table">\n'
+        return '<div class="wide" tabindex="0"><table class="table">\n'
+
+    def table_close(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ARG001 - the library's signature
+        return "</table></div>\n"
 
     parser.add_render_rule("fence", fence)
     parser.add_render_rule("table_open", table_open)
+    parser.add_render_rule("table_close", table_close)
     return parser

@@ -35,6 +35,30 @@ HTTP_CODES: Final[Mapping[str, tuple[int, str]]] = {
 }
 
 
+_MAY: Final[Mapping[Permission, str]] = {
+    Permission.TENANT_READ: "See the organisation, its people and its tickets, and ask for help.",
+    Permission.TENANT_MANAGE: "Change the organisation's profile and its webhooks.",
+    Permission.MEMBERS_MANAGE: "Invite people, change their roles, remove them.",
+    Permission.MONEY_READ: "See balance, bills, statements and budgets.",
+    Permission.MONEY_SPEND: "Buy packages and reservations.",
+    Permission.BUDGET_MANAGE: "Set and remove budgets.",
+    Permission.JOB_READ: "See jobs, their logs and what they made.",
+    Permission.JOB_SUBMIT: "Submit jobs, cancel their own, set secrets, have environments built.",
+    Permission.JOB_MANAGE: "Cancel everybody's jobs.",
+    Permission.DATA_READ: "See and download data, models and code.",
+    Permission.DATA_WRITE: "Upload, divide and delete data, models and code.",
+    Permission.DATA_PUBLISH: "Publish data, models and code to every organisation.",
+    Permission.TOKEN_MANAGE: "Make and revoke tokens of their own.",
+    Permission.AUDIT_READ: "Read the trail of what was changed.",
+}
+_TOLD: Final[Mapping[NoticeKind, str]] = {
+    NoticeKind.JOB_ENDED: "A job has ended: well, with a failure, or cancelled.",
+    NoticeKind.BALANCE: "80, 90 or 100 % of the balance are used.",
+    NoticeKind.BUDGET: "80, 90 or 100 % of a budget are used, or a job is about to be stopped for lack of money.",
+    NoticeKind.MAINTENANCE: "Machines that you use will be in maintenance, or will not after all.",
+    NoticeKind.TICKET: "Somebody wrote in a ticket of yours.",
+    NoticeKind.INVITATION: "Somebody invites you to an organisation.",
+}
 _NETWORK: Final = {
     False: "At this centre jobs have no network: they reach neither the internet nor the centre itself.",
     True: "At this centre jobs reach the network, and the centre's API with a token of their own that dies with them.",
@@ -113,13 +137,15 @@ def sentences() -> set[str]:
     """Return every sentence that stands in tables and is not told by a problem or an enumeration, for the catalogues."""
     models = (JobRequest, Mounted, Checkpoint, Outputs)
     described = {str(field.description) for model in models for field in model.model_fields.values()}
-    return described | {sentence for _, sentence in HTTP_CODES.values()} | set(_ADVICE.values()) | set(_NETWORK.values())
+    return (
+        described | {sentence for _, sentence in HTTP_CODES.values()} | set().union(*(table.values() for table in (_ADVICE, _NETWORK, _MAY, _TOLD)))
+    )
 
 
 def fields_table(model: type[JobRequest | Mounted | Checkpoint | Outputs], words: Words) -> str:
     """Return the fields of a part of the job file with kind, default and meaning, out of its published schema."""
     schema = model.model_json_schema()
-    head = (words.say("Field"), words.say("Holds"), words.say("Unless said"), words.say("What it is"))
+    head = (words.say("Field"), words.say("Holds"), words.say("Unless said"), words.say("Meaning"))
     rows = []
     for name, field in schema["properties"].items():
         default = words.say("needed") if name in schema.get("required", ()) else _default(field.get("default"))
@@ -135,11 +161,12 @@ def errors_tables(words: Words) -> str:
         by_status.setdefault(status, {})[code] = sentence
     for problem in _problems():
         by_status.setdefault(problem.status, {}).setdefault(problem.code, problem.message)
+    head = (words.say("Error code"), words.say("Sentence"))
     parts = []
     for status in sorted(by_status):
         rows = [(f"`{code}`", _without_parameters(words.say(sentence))) for code, sentence in sorted(by_status[status].items())]
         what = words.say(_ADVICE[status])
-        parts.append(f"## {status} {{#status-{status}}}\n\n{what}\n\n{table((words.say('Error code'), words.say('Sentence')), rows)}")
+        parts.append(f"## {status} {{#status-{status}}}\n\n{what}\n\n{table(head, rows)}")
     return "\n\n".join(parts)
 
 
@@ -150,19 +177,20 @@ def roles_table(words: Words) -> str:
     for permission in Permission:
         if permission in TENANT_PERMISSIONS:
             marks = ("✓" if permission in ROLE_PERMISSIONS[role] else "–" for role in Role)
-            rows.append((words.say(permission.value), *marks))
+            sentence = _MAY[permission]
+            rows.append((words.say(sentence), *marks))
     return table(head, rows)
 
 
 def scopes_table(words: Words) -> str:
     """Return the scopes a token may be made with."""
-    rows = [(f"`{each.value}`", words.say(each.value)) for each in Permission if each in TENANT_PERMISSIONS]
+    rows = [(f"`{permission.value}`", words.say(sentence)) for permission, sentence in _MAY.items()]
     return table((words.say("Scope"), words.say("May")), rows)
 
 
 def notices_table(words: Words) -> str:
     """Return what one is told of."""
-    return table((words.say("Kind"), words.say("What it is")), [(f"`{kind.value}`", words.say(kind.value)) for kind in NoticeKind])
+    return table((words.say("Kind"), words.say("Meaning")), [(f"`{kind.value}`", words.say(sentence)) for kind, sentence in _TOLD.items()])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
