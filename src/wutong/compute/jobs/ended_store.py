@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from wutong.compute.jobs.rules import Job
 from wutong.compute.jobs.store import JOB, to_job
 from wutong.compute.jobs.tables import EndedJobRow
+from wutong.kit.database import insert_rows, rows_json
+
+_ADD_ENDED = insert_rows("compute_ended_job", ("job_id", "at"), "ON CONFLICT DO NOTHING")
 
 
 def add_ended(session: Session, job_ids: Sequence[str], at: datetime) -> None:
     """Queue the ends of jobs."""
-    rows = [{"job_id": job_id, "at": at} for job_id in job_ids]
-    session.execute(insert(EndedJobRow).on_conflict_do_nothing(), rows)
+    session.execute(_ADD_ENDED, {"rows": rows_json({"job_id": job_id, "at": at} for job_id in job_ids)})
 
 
 def take_ended(session: Session, limit: int) -> list[Job]:

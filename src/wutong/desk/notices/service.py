@@ -24,10 +24,10 @@ def tell(session: Session, facts: Sequence[Fact]) -> int:
     """Tell people and webhooks what happened, as they wish; what was told before, by its key, is not told again. Returns how many notices are new."""
     chosen = store.preferences_of(session, {person for fact in facts for person in (*fact.people, fact.about) if person})
     rows = [row for fact in facts for row in _rows(fact, chosen)]
-    for fact in facts:
-        about = chosen.get(fact.about or "", {})
-        if fact.tenant_id is not None and wants(about, fact.kind, Channel.WEBHOOK):
-            webhooks.deliver(session, fact.tenant_id, fact.kind, fact.key, fact.facts)
+    told = [fact for fact in facts if wants(chosen.get(fact.about or "", {}), fact.kind, Channel.WEBHOOK)]
+    takers = webhooks.webhooks_of(session, {fact.tenant_id for fact in told if fact.tenant_id is not None})
+    for fact in told:
+        webhooks.deliver(session, takers.get(fact.tenant_id or "", ()), fact.kind, fact.key, fact.facts)
     return store.add_notices(session, rows) if rows else 0
 
 

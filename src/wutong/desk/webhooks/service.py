@@ -109,10 +109,18 @@ def retry_delivery(session: Session, who: Principal, webhook_id: str, delivery_i
     return _get_delivery(session, webhook, delivery_id)
 
 
-def deliver(session: Session, tenant_id: str, kind: NoticeKind, key: str, facts: Mapping[str, Any]) -> None:
+def webhooks_of(session: Session, tenant_ids: Collection[str]) -> dict[str, list[Webhook]]:
+    """Return the webhooks of tenants that are on, by tenant."""
+    found: dict[str, list[Webhook]] = {}
+    for webhook in store.list_enabled(session, tenant_ids):
+        found.setdefault(webhook.tenant_id, []).append(webhook)
+    return found
+
+
+def deliver(session: Session, webhooks: Collection[Webhook], kind: NoticeKind, key: str, facts: Mapping[str, Any]) -> None:
     """Put what happened to a tenant on its way to those of its webhooks that want to know; once for each key."""
-    for webhook in store.list_webhooks(session, tenant_id):
-        if webhook.enabled and kind in webhook.kinds:
+    for webhook in webhooks:
+        if kind in webhook.kinds:
             _queue(session, webhook, kind.value, key, facts)
 
 

@@ -1,6 +1,6 @@
 """All SQL of webhooks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,12 @@ def count_webhooks(session: Session, tenant_id: str) -> int:
 def list_webhooks(session: Session, tenant_id: str) -> list[Webhook]:
     """Read a tenant's webhooks, first one first."""
     return [_webhook(row) for row in session.scalars(select(WebhookRow).where(WebhookRow.tenant_id == tenant_id).order_by(WebhookRow.id))]
+
+
+def list_enabled(session: Session, tenant_ids: Collection[str]) -> list[Webhook]:
+    """Read the webhooks of tenants that are on."""
+    wanted = select(WebhookRow).where(WebhookRow.tenant_id.in_(tenant_ids), WebhookRow.enabled)
+    return [_webhook(row) for row in session.scalars(wanted.order_by(WebhookRow.id))]
 
 
 def find_webhook(session: Session, tenant_id: str, webhook_id: str) -> Webhook | None:
