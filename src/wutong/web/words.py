@@ -5,7 +5,7 @@ Catalogues are split by noun (`words/zh/jobs.po`) and read once a process, when 
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -35,9 +35,10 @@ LONGEST_RETOLD: Final = 800
 FEWEST_LETTERS: Final = 8
 MOST_PARAMS: Final = 5
 FOLDER: Final = Path(__file__).parent / "words"
-_TOLD = frozenset({"kind", "reason", "state", "what"})
+_TOLD = frozenset({"have", "kind", "largest", "reason", "state", "what"})
 """Parameters that may hold words of ours. Others hold names, which are nobody's to translate."""
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z])")
+_CLAUSES = re.compile(r"; ")
 _VALUE = re.compile(r"[a-z]+(_[a-z]+)+")
 """How enumerations are written; English has no words for them but their own."""
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([0-9.]+))?\s*")
@@ -74,7 +75,9 @@ class Words:
 
     def say(self, sentence: str, /, **params: Any) -> str:
         """Return the sentence in this language, with its parameters; one that is not translated stays English."""
-        text: str = self.catalogue.get(sentence, sentence.replace("_", " ") if _VALUE.fullmatch(sentence) else sentence)
+        text = self.catalogue.get(sentence)
+        if text is None:
+            text = sentence.replace("_", " ") if _VALUE.fullmatch(sentence) else sentence
         return text.format(**params) if params else text
 
     def count(self, one: str, many: str, number: int, /, **params: Any) -> str:
@@ -83,15 +86,32 @@ class Words:
 
     def retell(self, sentence: str) -> str:
         """Return in this language a sentence that was made earlier: one that is stored, or that rules below the pages have put together."""
-        if sentence in self.catalogue or not self.catalogue:
+        known = self._known(sentence)
+        if known is not None or not self.catalogue:
+            return known or self.say(sentence)
+        for between, joint in ((_SENTENCES, " "), (_CLAUSES, "; ")):
+            parts = between.split(sentence)
+            if len(parts) > 1:
+                return joint.join(self._pieces(parts, joint))
+        return sentence
+
+    def _known(self, sentence: str) -> str | None:
+        """Return what the catalogue has for a sentence, or for the template it was made of."""
+        if sentence in self.catalogue:
             return self.say(sentence)
-        for template in _templates(self.language) if len(sentence) <= LONGEST_RETOLD else ():
+        for template in _templates(self.language) if self.catalogue and len(sentence) <= LONGEST_RETOLD else ():
             params = template.read(sentence)
-            if params is not None:
-                told = {name: self.catalogue.get(value, value) if name in _TOLD else value for name, value in params.items()}
-                return self.say(template.text, **told)
-        parts = _SENTENCES.split(sentence)
-        return " ".join(self.retell(part) for part in parts) if len(parts) > 1 else sentence
+            if params is not None and not any(_spans(value) for name, value in params.items() if name not in _TOLD):
+                return self.say(template.text, **{name: self.retell(value) if name in _TOLD else value for name, value in params.items()})
+        return None
+
+    def _pieces(self, parts: list[str], joint: str) -> Iterator[str]:
+        """Yield what is told piece by piece, a piece being as many parts as the catalogue has together."""
+        while parts:
+            known = ((size, self._known(joint.join(parts[:size]))) for size in range(len(parts), 0, -1))
+            size, told = next(((size, told) for size, told in known if told is not None), (1, None))
+            yield told if told is not None else self.retell(parts[0])
+            parts = parts[size:]
 
     def problem(self, problem: Problem) -> str:
         """Return a problem's sentence. A parameter that is a sentence itself is translated too."""
@@ -117,6 +137,11 @@ class Template:
             return None
         found = self.pattern.fullmatch(sentence)
         return None if found is None else found.groupdict()
+
+
+def _spans(value: str) -> bool:
+    """Tell whether what was read as a parameter reaches into a further sentence or clause, so that the whole is to be told piece by piece."""
+    return bool(_SENTENCES.search(value) or _CLAUSES.search(value))
 
 
 def template_of(text: str) -> Template | None:
