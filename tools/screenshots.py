@@ -178,6 +178,7 @@ PATHS = {
         "/console/nodes/{pool}/{name}",
         "/console/flavours",
         "/console/maintenance",
+        "/console/announcements",
         "/console/utilisation",
         "/console/tenants",
         "/console/tenants/{tenant_id}",

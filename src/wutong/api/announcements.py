@@ -38,16 +38,27 @@ def list_all_announcements(tx: Tx, who: Annotated[Principal, needs(Permission.CE
 @router.post("/admin/announcements", status_code=201, response_model=wire.KeptAnnouncement)
 def announce(tx: Tx, who: Annotated[Principal, needs(Permission.CENTRE_OPERATE)], body: wire.NewAnnouncement) -> Announcement:
     """Announce something in both languages: to everybody, to the signed-in, or to those who use a pool."""
-    given = body.model_dump(exclude={"begins_at", "ends_at", "level", "audience"})
-    level, audience = Level(body.level), Audience(body.audience)
-    draft = Draft(**given, level=level, audience=audience, begins_at=_aware(body.begins_at), ends_at=_aware(body.ends_at))
-    return service.announce(tx, who, draft)
+    return service.announce(tx, who, _draft(body))
+
+
+@router.put("/admin/announcements/{announcement_id}", response_model=wire.KeptAnnouncement)
+def replace_announcement(
+    tx: Tx, who: Annotated[Principal, needs(Permission.CENTRE_OPERATE)], announcement_id: str, body: wire.NewAnnouncement
+) -> Announcement:
+    """Announce something in place of an announcement, which is withdrawn. The new one has an id of its own."""
+    return service.replace(tx, who, announcement_id, _draft(body))
 
 
 @router.delete("/admin/announcements/{announcement_id}", status_code=204)
 def withdraw_announcement(tx: Tx, who: Annotated[Principal, needs(Permission.CENTRE_OPERATE)], announcement_id: str) -> None:
     """Show an announcement to nobody any more."""
     service.withdraw(tx, who, announcement_id)
+
+
+def _draft(body: wire.NewAnnouncement) -> Draft:
+    given = body.model_dump(exclude={"begins_at", "ends_at", "level", "audience"})
+    level, audience = Level(body.level), Audience(body.audience)
+    return Draft(**given, level=level, audience=audience, begins_at=_aware(body.begins_at), ends_at=_aware(body.ends_at))
 
 
 def _current(asking: Caller) -> Listed[wire.Announcement]:

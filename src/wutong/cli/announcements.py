@@ -35,6 +35,7 @@ def announce(
     pool: Annotated[str | None, typer.Option(help="The pool whose users are told, with --audience pool.")] = None,
     begin: Annotated[datetime | None, typer.Option("--from", help="From when; now by default.")] = None,
     end: Annotated[datetime | None, typer.Option("--to", help="Until when; until it is withdrawn by default.")] = None,
+    instead_of: Annotated[str | None, typer.Option(help="Id of an announcement that is withdrawn for it.")] = None,
     stays: Annotated[bool, typer.Option("--stays", help="It cannot be put away before it is over.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -43,7 +44,7 @@ def announce(
     times = {"begins_at": begin.astimezone() if begin else None, "ends_at": end.astimezone() if end else None}
     wanted = checked(announcements.NewAnnouncement, {**words, **times, "dismissible": not stays})
     with client() as centre:
-        made = announcements.announce(centre, wanted)
+        made = announcements.replace(centre, instead_of, wanted) if instead_of else announcements.announce(centre, wanted)
     show.outcome(made, f"{made.id} is announced from {show.cell(made.begins_at)}.", as_json=as_json)
 
 

@@ -75,6 +75,11 @@ def announce(client: "Client", announcement: NewAnnouncement) -> KeptAnnouncemen
     return client.post("/api/v1/admin/announcements", announcement, KeptAnnouncement)
 
 
+def replace(client: "Client", announcement_id: str, announcement: NewAnnouncement) -> KeptAnnouncement:
+    """Announce something in place of an announcement, which is withdrawn (operators)."""
+    return client.put(f"/api/v1/admin/announcements/{quote(announcement_id, safe='')}", announcement, KeptAnnouncement)
+
+
 def withdraw(client: "Client", announcement_id: str) -> None:
     """Show an announcement to nobody any more (operators)."""
     client.delete(f"/api/v1/admin/announcements/{quote(announcement_id, safe='')}")

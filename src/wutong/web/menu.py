@@ -41,6 +41,7 @@ CENTRE = (
     Item("Prices", "/console/prices", "coin", Permission.CENTRE_READ),
     Item("Organisations", "/console/tenants", "building", Permission.CENTRE_READ, ("/console/tenants", "/console/staff")),
     Item("Payments", "/console/payments", "wallet", Permission.CENTRE_BOOKS, ("/console/payments", "/console/books")),
+    Item("Announcements", "/console/announcements", "news", Permission.CENTRE_READ),
     Item("Tickets", "/console/tickets", "ticket", Permission.CENTRE_HELP),
     Item("Trail", "/console/audit", "history", Permission.CENTRE_AUDIT),
 )

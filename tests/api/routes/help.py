@@ -66,6 +66,7 @@ ROUTES = {
     "POST /api/v1/announcements/{announcement_id}/dismiss": Try(204, 204, 204, 204, 204, make=_announced, why="announced to everybody"),
     "GET /api/v1/admin/announcements": staff_only(),
     "POST /api/v1/admin/announcements": staff_only(operator=201, make=lambda door: NEW_ANNOUNCEMENT),
+    "PUT /api/v1/admin/announcements/{announcement_id}": staff_only(make=lambda door: _announced(door) | NEW_ANNOUNCEMENT),
     "DELETE /api/v1/admin/announcements/{announcement_id}": staff_only(operator=204, make=_announced),
     "GET /api/v1/me/notices": members_only(operator=200),
     "GET /api/v1/me/notices/unread": members_only(operator=200),

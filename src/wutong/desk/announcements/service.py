@@ -56,6 +56,21 @@ def withdraw(session: Session, who: Principal, announcement_id: str) -> None:
     identity.audit(session, who, "announcement.withdraw", kind="announcement", id=announcement_id)
 
 
+def replace(session: Session, who: Principal, announcement_id: str, draft: Draft) -> Announcement:
+    """Say otherwise what is announced: the old words are withdrawn and the new ones announced in one step. Who put the old ones away sees the new."""
+    withdraw(session, who, announcement_id)
+    return announce(session, who, draft)
+
+
+def get_announcement(session: Session, who: Principal, announcement_id: str) -> Announcement:
+    """Return an announcement, also one that is over, for the centre's people; raises `NotFound`."""
+    require(who, Permission.CENTRE_READ)
+    found = store.find(session, announcement_id)
+    if found is None:
+        raise NotFound(kind="announcement", id=announcement_id)
+    return found
+
+
 def list_all(session: Session, who: Principal, page: PageRequest | None = None) -> Page[Announcement]:
     """Page through all announcements, the latest made first, for the centre's people."""
     require(who, Permission.CENTRE_READ)
