@@ -7,12 +7,14 @@ import pytest
 from sqlalchemy import text
 
 from wutong.app import health
-from wutong.app.health import check_database, check_disk, check_engines, check_health
+from wutong.app.health import Check, check_database, check_disk, check_engines, check_health, check_mail, check_webhooks
 from wutong.centre.engines.fake import FakeEngine
 from wutong.centre.registry import Engines
+from wutong.desk.webhooks.rules import Backlog as Undelivered
 from wutong.kit.clock import FakeClock
 from wutong.kit.database import Database
 from wutong.kit.loops import take_lease
+from wutong.kit.outbox import Backlog
 
 
 class Usage(NamedTuple):
@@ -65,7 +67,7 @@ def test_loops_that_are_late_and_a_worker_that_is_gone(database: Database, fake_
     fake_clock.advance(300)
     with database.session() as session:
         take_lease(session, "loop:two", "worker")
-    assert bad(check_database(database)) == {"loops": "silent: one"}
+    assert bad(check_database(database)) == {"loops": "silent loops: one"}
     fake_clock.advance(300)
     assert "worker does not run" in bad(check_database(database))["loops"]
 
@@ -82,3 +84,21 @@ def test_a_disk_that_fills(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free
     check = check_disk(tmp_path)
     assert (check.ok, check.fatal) == (False, fatal)
     assert word in check.detail
+
+
+def test_mails_that_wait_a_moment_are_nothing_and_for_long_are_told(fake_clock: FakeClock) -> None:
+    since = fake_clock.now()
+    assert check_mail(Backlog(0, None)).ok
+    assert check_mail(Backlog(2, since, "refused")) == Check("mail", ok=True, detail="2 waiting, the oldest for 0 min; the last try said: refused")
+    fake_clock.advance(11 * 60)
+    found = check_mail(Backlog(2, since))
+    assert (found.ok, found.fatal, found.detail) == (False, False, "2 waiting, the oldest for 11 min")
+
+
+def test_addresses_that_do_not_answer_are_told_and_not_the_centres_fault(fake_clock: FakeClock) -> None:
+    since = fake_clock.now()
+    assert check_webhooks(Undelivered(0, 0, None, 0)) == Check("webhooks", ok=True, detail="none waiting")
+    assert check_webhooks(Undelivered(3, 1, since, 0)).label == ""
+    fake_clock.advance(11 * 60)
+    assert (check_webhooks(Undelivered(3, 1, since, 0)).ok, check_webhooks(Undelivered(3, 1, since, 0)).label) == (True, "wait")
+    assert not check_webhooks(Undelivered(3, 1, since, 2)).ok

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from wutong.kit.loops import drain
 from wutong.kit.mail import FakeSender, Undeliverable, compose
-from wutong.kit.outbox import HOLD, KEEP, PAUSES, Outbox, Postman, count_waiting
+from wutong.kit.outbox import HOLD, KEEP, PAUSES, Outbox, Postman, backlog
 from wutong.kit.seal import ensure_key
 
 
@@ -59,7 +59,7 @@ def test_a_server_that_fails_is_tried_again_as_the_same_mail(database, outbox, f
     assert postman.step()
     assert [{"message_id": each["Message-ID"]} for each in sender.sent] == before
     with database.session() as session:
-        assert count_waiting(session) == 0
+        assert backlog(session).waiting == 0
 
 
 def test_one_that_is_refused_for_good_or_fails_for_days_is_given_up_and_wiped(database, outbox, fake_clock):

@@ -11,7 +11,9 @@ from wutong.app.migrate import newest_revision
 from wutong.centre import service as centre
 from wutong.centre.engines.protocol import Unknown
 from wutong.centre.registry import Engines, ask
-from wutong.kit import clock
+from wutong.desk.webhooks import service as webhooks
+from wutong.desk.webhooks.rules import Backlog
+from wutong.kit import clock, outbox
 from wutong.kit.database import Database
 from wutong.kit.loops import list_leases
 
@@ -20,6 +22,7 @@ LOW_SHARE = 0.05
 LOW_BYTES = 2 * 2**30
 LATE = timedelta(minutes=3)
 LONG_GONE = timedelta(days=1)
+UNDELIVERED = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,36 @@ def check_database(database: Database) -> list[Check]:
             session.execute(text("SET LOCAL statement_timeout = '3s'"))
             revision = session.scalar(text("SELECT version_num FROM alembic_version"))
             leases = list_leases(session)
-            alarm = centre.comparison_alarm(session) if revision == newest_revision() else None
+            current = revision == newest_revision()
+            alarm = centre.comparison_alarm(session) if current else None
+            undelivered = [check_mail(outbox.backlog(session)), check_webhooks(webhooks.backlog(session))] if current else []
     except Exception as error:  # noqa: BLE001 whatever goes wrong here is the answer
         return [Check("database", ok=False, detail=f"does not answer: {_first_line(error)}", fatal=True)]
     newest = newest_revision()
     need = "" if revision == newest else f", this version needs {newest}"
-    schema = Check("schema", ok=not need, detail=f"at {revision}{need}", fatal=True)
-    checks = [Check("database", ok=True, detail="answers"), schema, _check_loops(leases)]
+    schema = Check("schema", ok=not need, detail=f"revision {revision}{need}", fatal=True)
+    checks = [Check("database", ok=True, detail="answers"), schema, _check_loops(leases), *undelivered]
     return checks if alarm is None or not alarm.compared else [*checks, _check_accounts(alarm)]
+
+
+def check_mail(found: outbox.Backlog) -> Check:
+    """Say whether mails get out: a server that is away for a moment is nothing, one that is away for long is."""
+    if found.oldest_at is None:
+        return Check("mail", ok=True, detail="none waiting")
+    waited = clock.now() - found.oldest_at
+    detail = f"{found.waiting} waiting, the oldest for {_minutes(waited)} min"
+    return Check("mail", ok=waited < UNDELIVERED, detail=f"{detail}; the last try said: {found.problem}" if found.problem else detail)
+
+
+def check_webhooks(found: Backlog) -> Check:
+    """Say how many messages wait. Addresses that do not answer are their organisations' matter; messages that nobody even tries are ours."""
+    if found.oldest_at is None:
+        return Check("webhooks", ok=True, detail="none waiting")
+    waited = clock.now() - found.oldest_at
+    detail = f"{found.waiting} waiting for {found.webhooks} of the addresses, the oldest for {_minutes(waited)} min"
+    if found.late:
+        return Check("webhooks", ok=False, detail=f"{detail}; {found.late} of them are not tried although due")
+    return Check("webhooks", ok=True, detail=detail, label="wait" if waited > UNDELIVERED else "")
 
 
 def check_engines(engines: Engines) -> list[Check]:
@@ -114,8 +139,12 @@ def _check_loops(leases: dict[str, timedelta]) -> Check:
     if not known or len(silent) == len(known):
         return Check("loops", ok=False, detail=f"the worker does not run ({clock.now():%H:%M:%S} UTC)")
     if silent:
-        return Check("loops", ok=False, detail=f"silent: {', '.join(silent)}")
-    return Check("loops", ok=True, detail=f"{len(known)} run")
+        return Check("loops", ok=False, detail=f"silent loops: {', '.join(silent)}")
+    return Check("loops", ok=True, detail=f"{len(known)} loops run")
+
+
+def _minutes(waited: timedelta) -> int:
+    return int(waited.total_seconds() // 60)
 
 
 def _first_line(error: Exception) -> str:

@@ -55,6 +55,10 @@ class Checked(Protocol):
     def detail(self) -> str:
         """How it was found, in words for operators."""
 
+    @property
+    def label(self) -> str:
+        """A word for what is well and yet worth knowing; empty for what is simply well."""
+
 
 def _nothing_checked() -> Sequence[Checked]:
     return ()

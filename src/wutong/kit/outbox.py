@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -135,9 +135,21 @@ class Postman:
             session.execute(update(MailRow).where(MailRow.id == taken.id, MailRow.sent_at.is_(None)).values(**values))
 
 
-def count_waiting(session: Session) -> int:
-    """Count the mails that have not left yet."""
-    return len(session.scalars(select(MailRow.id).where(MailRow.sent_at.is_(None), MailRow.given_up_at.is_(None)).limit(1000)).all())
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What has not left yet: how much, since when the oldest waits (None when nothing does), and why the last try failed."""
+
+    waiting: int
+    oldest_at: datetime | None
+    problem: str = ""
+
+
+def backlog(session: Session) -> Backlog:
+    """Look at the mails that have not left yet."""
+    waiting = (MailRow.sent_at.is_(None), MailRow.given_up_at.is_(None))
+    failed = select(MailRow.problem).where(*waiting, MailRow.problem != "").order_by(MailRow.next_at.desc()).limit(1).scalar_subquery()
+    count, oldest_at, problem = session.execute(select(func.count(), func.min(MailRow.made_at), failed).where(*waiting)).one()
+    return Backlog(count, oldest_at, problem or "")
 
 
 def _take(session: Session) -> _Taken | None:

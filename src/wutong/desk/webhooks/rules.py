@@ -65,6 +65,16 @@ class Delivery:
     done_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is still to be delivered: how many messages, to how many webhooks, since when the oldest waits, and how many nobody tries although due."""
+
+    waiting: int
+    webhooks: int
+    oldest_at: datetime | None
+    late: int
+
+
 class UnsafeTarget(Problem):
     """The address leads to where no webhook may lead."""
 

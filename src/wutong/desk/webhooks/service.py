@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wutong.desk.rules import NoticeKind
 from wutong.desk.webhooks import store
-from wutong.desk.webhooks.rules import MOST_WEBHOOKS, PING, SECRET_PREFIX, Delivery, DeliveryState, TooManyWebhooks, Webhook, check_url
+from wutong.desk.webhooks.rules import MOST_WEBHOOKS, PING, SECRET_PREFIX, Backlog, Delivery, DeliveryState, TooManyWebhooks, Webhook, check_url
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission, Principal, require_tenant
 from wutong.kit import clock
@@ -21,10 +22,17 @@ from wutong.kit.ids import new_id
 from wutong.kit.paging import Page, PageRequest, cut
 from wutong.kit.seal import seal
 
+LATE = timedelta(hours=1)
+
 
 def list_webhooks(session: Session, who: Principal) -> list[Webhook]:
     """Return the webhooks of the caller's tenant, first one first."""
     return store.list_webhooks(session, require_tenant(who, Permission.TENANT_MANAGE))
+
+
+def backlog(session: Session) -> Backlog:
+    """Tell how many messages of all organisations are still to be delivered; late are those that were due longer ago than a try takes."""
+    return store.backlog(session, clock.now() - LATE)
 
 
 def get_webhook(session: Session, who: Principal, webhook_id: str) -> Webhook:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from wutong.desk.rules import NoticeKind
-from wutong.desk.webhooks.rules import Delivery, DeliveryState, Webhook
+from wutong.desk.webhooks.rules import Backlog, Delivery, DeliveryState, Webhook
 from wutong.desk.webhooks.tables import DeliveryRow, WebhookRow
 from wutong.kit.database import notify
 
@@ -108,6 +108,14 @@ def take(session: Session, now: datetime, hold_until: datetime, most: int) -> li
     held = mine.values(tries=DeliveryRow.tries + 1, next_at=hold_until)
     columns = (DeliveryRow.id, DeliveryRow.webhook_id, WebhookRow.url, WebhookRow.sealed_secret, DeliveryRow.body, DeliveryRow.tries)
     return [Parcel(*row) for row in session.execute(held.returning(*columns).execution_options(synchronize_session=False))]
+
+
+def backlog(session: Session, now: datetime) -> Backlog:
+    """Count the messages that are still to be delivered to webhooks which are on: in all, since when, and those due long before `now`."""
+    due = (DeliveryRow.state == DeliveryState.DUE, DeliveryRow.webhook_id == WebhookRow.id, WebhookRow.enabled)
+    late = func.count().filter(DeliveryRow.next_at < now)
+    counted = select(func.count(), func.count(DeliveryRow.webhook_id.distinct()), func.min(DeliveryRow.made_at), late).where(*due)
+    return Backlog(*session.execute(counted).one())
 
 
 def note(session: Session, delivery_id: str, values: dict[str, Any]) -> None:
