@@ -87,3 +87,13 @@ def test_others_neither_read_the_list_nor_write(portal):
     owner.send(f"{PAGE}/ann_none/withdraw", status=403)
     assert portal.browser().get(PAGE, status=303).headers["location"].startswith("/sign-in")
     portal.browser("operator").get(f"{PAGE}?edit=ann_none", status=404)
+
+
+def test_the_list_stands_first_unless_somebody_is_at_work_on_words(portal):
+    operator = portal.browser("operator")
+    operator.get(PAGE)
+    operator.send(PAGE, FORM)
+    page = operator.get(PAGE).text
+    assert page.index("Shown now") < page.index('id="write"')
+    editing = operator.get(f"{PAGE}?edit={ids(page)[0]}").text
+    assert editing.index('id="write"') < editing.index("Shown now")

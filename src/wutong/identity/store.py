@@ -40,6 +40,13 @@ def count_tenants(session: Session) -> int:
     return session.scalars(select(func.count()).select_from(TenantRow).where(TenantRow.state == TenantState.ACTIVE)).one()
 
 
+def count_tenants_by_province(session: Session) -> dict[str, int]:
+    """Count the tenants that are not suspended by the province in their credit code."""
+    province = func.substr(TenantRow.credit_code, 3, 2)
+    rows = session.execute(select(province, func.count()).where(TenantRow.state == TenantState.ACTIVE).group_by(province))
+    return {code: count for code, count in rows}  # noqa: C416 - rows are no pairs to the type checker
+
+
 def list_tenants(session: Session, page: PageRequest, search: str) -> Page[Tenant]:
     """Page through all tenants, newest first."""
     query = select(TenantRow).order_by(TenantRow.id.desc()).limit(page.limit + 1)

@@ -13,6 +13,7 @@ from wutong.doorway.asking import Tx, needs
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission
 from wutong.kit import clock
+from wutong.web import regions
 from wutong.web.console.course import hours_together
 from wutong.web.console.drawing import line_path
 from wutong.web.view import Pages, View
@@ -20,7 +21,7 @@ from wutong.web.view import Pages, View
 pages = Pages()
 
 Reads = Annotated[View, needs(Permission.CENTRE_READ)]
-LATEST = 6
+LATEST = 5
 WIDTH, HEIGHT = 720, 120
 HOURS = 24
 
@@ -42,6 +43,7 @@ def _state(tx: Tx, view: View) -> dict[str, Any]:
     slots = centre.utilisation(tx, now - timedelta(hours=HOURS), now, By.HOUR, Group.POOL, present=False)
     hours = hours_together(slots, now, HOURS)
     ended = jobs.count_ended(tx, view.who, *day_bounds(today(now)))
+    homes = identity.count_tenants_by_province(tx)
     known = [share for share in hours if share is not None]
     return {
         "now": now,
@@ -49,6 +51,9 @@ def _state(tx: Tx, view: View) -> dict[str, Any]:
         "line": line_path(hours, width=WIDTH, height=HEIGHT),
         "mean": sum(known) / len(known) if known else None,
         "tenants": identity.count_tenants(tx),
+        "tiles": regions.tiles(homes),
+        "elsewhere": regions.elsewhere(homes),
+        "map_size": (regions.WIDE, regions.TALL),
         "states": jobs.count_all_states(tx, view.who),
         "ended": ended,
         "latest": jobs.list_last_ended(tx, view.who, limit=LATEST),
