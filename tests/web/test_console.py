@@ -440,8 +440,10 @@ def test_small_payments_need_one_person_where_the_setting_says_so(staffed):
 
 def test_the_books_are_checked(portal):
     browser = portal.browser("operator")
-    assert "¥20,000,000.00" in browser.get("/console/books").text
+    assert "were not read yet" in browser.get("/console/books").text
+    browser.send("/console/books/check")
     assert "Every fen is accounted for" in browser.get("/console/books/check").text
+    assert "¥20,000,000.00" in browser.get("/console/books").text
 
 
 def test_the_trail_is_searched_and_shows_what_changed(portal):

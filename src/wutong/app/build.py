@@ -20,6 +20,7 @@ from wutong.centre.watcher import make_watchers
 from wutong.compute.billing.direct import Direct
 from wutong.compute.billing.ladder import Ladder
 from wutong.compute.billing.settler import Settler
+from wutong.compute.books.reader import Reader
 from wutong.compute.catalogue.service import seed_prices
 from wutong.compute.environments.builder import Builder
 from wutong.compute.environments.service import seed_environments
@@ -106,6 +107,7 @@ def build_loops(centre: Centre) -> list[Loop]:
         Loop("compute.direct", Direct(database).step, ("centre_foreign",), rest_s=60.0),
         Loop("compute.ladder", Ladder(database, grace=grace).step, ("compute_billing",), rest_s=5.0, gather_s=1.0),
         Loop("compute.keeper", Keeper(database).step, rest_s=60.0),
+        Loop("compute.reader", Reader(database).step, rest_s=60.0),
         Loop("ledger.expiry", lambda: _expire_credits(database), rest_s=60.0),
         Loop("hub.collector", HubCollector(database, blobs, uploads, trees=(limits.trees, limits.tree_copies)).step, rest_s=60.0),
         Loop("desk.notifier", Notifier(database).step, CHANNELS, rest_s=15.0, gather_s=1.0),

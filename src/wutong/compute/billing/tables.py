@@ -7,6 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from wutong.kit.database import Base
 
+SUMMED = ["person_id", "kind", "window_start", "at", "card_ms", "package_seconds", "amount_fen"]
+
 
 class BilledJobRow(Base):
     """A job, its holds as far as they are used, and where it stands on the ladder."""
@@ -113,7 +115,8 @@ class ChargeRow(Base):
         UniqueConstraint("usage_seq"),
         UniqueConstraint("reverses"),
         Index("ix_compute_charge_window", "run_name", "restart", "window_start"),
-        Index("ix_compute_charge_bill", "tenant_id", "month", "job_id"),
+        # Holds what a month is added up from: its charges lie scattered over the table, an organisation's in this index side by side.
+        Index("ix_compute_charge_bill", "tenant_id", "month", "job_id", postgresql_include=SUMMED),
         Index("ix_compute_charge_job", "job_id", "seq"),
         CheckConstraint("(kind = 'reversal') = (reverses IS NOT NULL)", name="reversal"),
         CheckConstraint("(kind = 'reversal') = (usage_seq IS NULL)", name="usage"),

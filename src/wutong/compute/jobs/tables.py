@@ -16,6 +16,7 @@ class JobRow(Base):
     __tablename__ = "compute_job"
     __table_args__ = (
         Index("ix_compute_job_tenant_id", "tenant_id", "id"),
+        Index("ix_compute_job_list", "tenant_id", "id", postgresql_where=text("parent_id IS NULL")),
         Index("ix_compute_job_state", "tenant_id", "state", "id"),
         Index("ix_compute_job_person_id", "tenant_id", "person_id", "id"),
         Index("ix_compute_job_labels", "labels", postgresql_using="gin", postgresql_ops={"labels": "jsonb_path_ops"}),

@@ -6,28 +6,22 @@ from fastapi import Response
 
 from wutong.centre import service as centre
 from wutong.compute.billing import service as billing
+from wutong.compute.books import service as books
 from wutong.doorway.asking import Tx, needs
 from wutong.identity.rules import Permission
-from wutong.ledger import service as ledger
-from wutong.ledger.rules import CENTRE, AccountKey, AccountKind
 from wutong.web.view import Pages, View
 
 pages = Pages()
 
 Books = Annotated[View, needs(Permission.CENTRE_BOOKS)]
-ACCOUNTS = (AccountKind.BANK, AccountKind.DEFERRED, AccountKind.REVENUE)
 
 
 @pages.get("/console/books")
 def books_page(tx: Tx, view: Books) -> Response:
-    """Show the accounts, usage against charges, and the latest comparisons. The check of every book is asked for by itself: it reads all."""
-    runs, card_ms = centre.usage_totals(tx)
+    """Show what the last reading of all books found, what waits now, and the latest comparisons."""
     compared = centre.list_comparisons(tx)
     values: dict[str, Any] = {
-        "accounts": {kind: ledger.account_balance(tx, AccountKey(CENTRE, kind)) for kind in ACCOUNTS},
-        "runs": runs,
-        "card_ms": card_ms,
-        "rated_ms": billing.rated_card_ms(tx),
+        "reading": books.find_reading(tx, view.who),
         "unrated": billing.count_unrated(tx),
         "aside": centre.check_meter(tx),
         "comparisons": compared,
@@ -39,5 +33,12 @@ def books_page(tx: Tx, view: Books) -> Response:
 
 @pages.get("/console/books/check")
 def check_page(tx: Tx, view: Books) -> Response:
-    """Check every book of the centre: sums, cached balances, holds, reversals."""
-    return view.page("console/books_check.html", report=ledger.check(tx))
+    """Show what the last reading of all books made of sums, cached balances, holds, reversals."""
+    return view.page("console/books_check.html", reading=books.find_reading(tx, view.who))
+
+
+@pages.post("/console/books/check")
+def check_now(tx: Tx, view: Books) -> Response:
+    """Read all books now."""
+    books.read_books(tx, view.who)
+    return view.go("/console/books/check")
