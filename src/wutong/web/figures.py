@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from wutong.web.words import Words
 
@@ -62,4 +62,5 @@ def moment(when: datetime | None, zone: ZoneInfo, style: str = "relative") -> Ma
     shown = local.strftime("%Y-%m-%d" if style == "date" else "%Y-%m-%d %H:%M")
     exact = when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     full = local.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return Markup('<time datetime="{}" data-style="{}" title="{}">{}</time>').format(exact, style, full, shown)
+    # Digits and the zone's name need no escaping but are: a page has hundreds of these, and `Markup.format` takes eight times as long.
+    return Markup(f'<time datetime="{exact}" data-style="{escape(style)}" title="{escape(full)}">{shown}</time>')  # noqa: S704

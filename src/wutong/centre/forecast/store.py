@@ -32,7 +32,7 @@ _ACCURACY = text("""
         percentile_cont(0.5) WITHIN GROUP (ORDER BY error) FILTER (WHERE waited >= :waits_s) AS median_error_s,
         count(*) FILTER (WHERE told >= :waits_s AND kept IS NOT NULL) AS foretold,
         avg(kept) FILTER (WHERE told >= :waits_s) AS coverage
-    FROM (SELECT pool, extract(epoch FROM started_at - made_at) AS waited, extract(epoch FROM start_at - made_at) AS told,
+    FROM (SELECT pool COLLATE "C" AS pool, extract(epoch FROM started_at - made_at) AS waited, extract(epoch FROM start_at - made_at) AS told,
             CAST(abs(extract(epoch FROM started_at - start_at)) AS double precision) AS error, CAST(started_at <= bound_at AS int) AS kept
         FROM centre_forecast_score WHERE started_at >= :since AND started_at < :until AND (CAST(:pool AS text) IS NULL OR pool = :pool)) AS s
     GROUP BY pool ORDER BY pool""")
