@@ -1,0 +1,107 @@
+"""In a real browser: what a first visit loads and when it is ready, when the first lines of a log of 100 MB stand there, how it scrolls.
+
+Times are the browser's own, from the beginning of a navigation; it draws by software, so a person's machine is quicker.
+"""
+
+import os
+import shutil
+from typing import Any
+
+from city import City
+from rows import Row
+
+from wutong.app.trial import TrialCentre
+
+LOG_BYTES = 100 * 1024 * 1024
+LINE = "step 100 loss 0.1234 accuracy 0.9876 some more words of a log"
+CHROMIUM = os.environ.get("WUTONG_CHROMIUM") or shutil.which("chromium") or ""
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-dev-shm-usage")
+VISITS = 5
+
+# Notes when something stands on the page first, in milliseconds since the navigation began.
+_WATCH = """(() => {
+  const wanted = {chart: '[data-island=chart] canvas', lines: '.logview-rows'};
+  window.stood = {};
+  const look = () => { for (const [name, selector] of Object.entries(wanted))
+    if (!(name in window.stood) && [...document.querySelectorAll(selector)].some(each => name === 'chart' || each.textContent.includes('loss')))
+      requestAnimationFrame(() => { window.stood[name] ??= performance.now(); }); };
+  new MutationObserver(look).observe(document, {childList: true, subtree: true, characterData: true});
+})()"""
+# Scrolls on for three seconds, counting the frames that were drawn.
+_SCROLL = """async () => {
+  const box = document.querySelector('.logview-scroll'); let frames = 0; const began = performance.now();
+  while (performance.now() - began < 3000) { box.scrollTop += 200; frames += 1; await new Promise(requestAnimationFrame); }
+  return 1000 * frames / (performance.now() - began);
+}"""
+
+
+def rows_of(city: City) -> list[Row]:
+    """Start the centre, and look at it."""
+    if not CHROMIUM:
+        return [Row("in a browser", "left out: Chromium is not installed")]
+    centre = city.centre.start()
+    try:
+        return _look(centre, city)
+    finally:
+        centre.stop()
+
+
+def _look(centre: TrialCentre, city: City) -> list[Row]:
+    from playwright.sync_api import sync_playwright
+
+    long_log = _print_much(centre, city.settled.owner.token)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+
+        def fresh() -> Any:
+            context = browser.new_context(base_url=centre.url, locale="zh-CN", viewport={"width": 1280, "height": 900})
+            context.add_cookies([{"name": "wutong_session", "value": city.settled.owner.token, "url": centre.url}])
+            context.add_init_script(_WATCH)
+            return context.new_page()
+
+        first = [_first_load(fresh()) for _ in range(VISITS)]
+        chart = sorted(_stood(fresh(), f"/jobs/{city.settled.objects['trained']}", "chart") for _ in range(VISITS))
+        shown = sorted(_stood(fresh(), f"/jobs/{long_log}", "lines") for _ in range(VISITS))
+        frames = _scrolled(fresh(), long_log)
+        browser.close()
+    half = VISITS // 2
+    return [
+        Row("first load of the job list: bytes packed", f"{max(size for size, _ in first) / 1000:.0f} kB", target="<= 260 kB"),
+        Row("first load of the job list: ready, median", f"{sorted(ready for _, ready in first)[half]:.0f} ms", target="<= 600 ms"),
+        Row("first load of a job's page: chart drawn, median", f"{chart[half]:.0f} ms", target="<= 600 ms"),
+        Row(f"log of {LOG_BYTES // 2**20} MB: first lines drawn, median", f"{shown[half]:.0f} ms", target="<= 500 ms"),
+        Row("log of 100 MB: frames a second while scrolling", f"{frames:.0f}", target=">= 50"),
+    ]
+
+
+def _print_much(centre: TrialCentre, token: str) -> str:
+    body = {"name": "long-log", "command": f"yes '{LINE}' | head -c {LOG_BYTES}", "flavour": "cpu.1", "time_limit_s": 3600}
+    job_id = str(centre.call("POST", "/jobs", token=token, body=body)["id"])
+    job = centre.await_settled(job_id, token=token, patience_s=300)
+    assert job["state"] == "succeeded", job
+    return job_id
+
+
+def _first_load(page: Any) -> tuple[int, float]:
+    """Load the list of jobs with nothing kept; returns the bytes that came over the wire, and when the page was ready."""
+    sizes: list[float] = []
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda told: sizes.append(told["encodedDataLength"]))
+    page.goto("/jobs", wait_until="load")
+    ready = page.evaluate("() => performance.getEntriesByType('navigation')[0].loadEventEnd")
+    page.wait_for_timeout(1500)
+    return int(sum(sizes)), float(ready)
+
+
+def _stood(page: Any, path: str, name: str) -> float:
+    page.goto(path, wait_until="commit")
+    page.wait_for_function(f"() => window.stood['{name}'] !== undefined", timeout=60_000)
+    return float(page.evaluate(f"() => window.stood['{name}']"))
+
+
+def _scrolled(page: Any, job_id: str) -> float:
+    _stood(page, f"/jobs/{job_id}", "lines")
+    page.locator(".logview-scroll").scroll_into_view_if_needed()
+    page.evaluate("() => { document.querySelector('.logview-scroll').scrollTop = 0; }")
+    return float(page.evaluate(_SCROLL))
