@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     blob_url: str | None = Field(None, description="Object store for blobs (s3://bucket/prefix). Unset: a folder in the home folder.")
     upload_limit_gb: int = Field(512, ge=1, description="Largest single upload, GiB.")
     find_links: str | None = Field(None, description="Extra folder or page where the environment builder finds wheels.")
+    log_limit_mb: int = Field(64, ge=1, le=4096, description="How much a run may print before it is ended, MiB for each of its processes.")
     hold_minutes: int = Field(60, ge=1, le=24 * 60, description="How much running time a hold covers at a time; it is extended while the job runs.")
     grace_minutes: int = Field(10, ge=0, le=24 * 60, description="Time a job gets to save a checkpoint when the money has run out.")
     one_person_yuan: int = Field(

@@ -215,6 +215,7 @@ class JobLimits:
             key_file=settings.key_file,
             environments=settings.environments,
             hold_s=settings.hold_minutes * 60,
+            log_bytes=settings.log_limit_mb * 1024 * 1024,
             network=settings.job_network,
         )
 
