@@ -53,7 +53,7 @@ def expected_waits(session: Session, flavours: Iterable[Flavour], *, nodes: int 
 def forecast_accuracy(session: Session, *, pool: str | None = None, days: int = 30) -> list[ForecastAccuracy]:
     """Return how good forecasts were over the last days, by pool; pools are left out where nothing waited."""
     now = clock.now()
-    return store.accuracy(session, now - timedelta(days=days), now, pool)
+    return store.accuracy(session, now - timedelta(days=days), now + timedelta(seconds=1), pool)  # what starts this moment counts
 
 
 def forecast_accuracy_in(session: Session, begin: datetime, end: datetime) -> list[ForecastAccuracy]:

@@ -150,8 +150,8 @@ class Teller:
         return events[-1].seq, len(events) == BATCH
 
     def _read_all(self, session: Session, now: datetime) -> None:
-        self._read_at = now
         there = store.live(session)
+        self._read_at = now
         for desk in self._desks.values():
             desk.runs = {name: run for name, run in there.items() if run.pool == desk.pool}
             desk.changed = True
