@@ -10,8 +10,16 @@ from tests.web.conftest import statements
 
 from wutong.api import errors as api_errors
 from wutong.cli.main import app as cli
+from wutong.compute.jobs import requests as jobs
+from wutong.desk.notices.rules import KEEP as NOTICES_KEPT
+from wutong.desk.notices.rules import MAIL_AFTER
+from wutong.desk.rules import NoticeKind
+from wutong.desk.webhooks.rules import KEEP as DELIVERIES_KEPT
+from wutong.identity.letters.rules import LIFE as LINK_LIFE
+from wutong.identity.rules import INVITATION_LIFE, SESSION_LIFE
 from wutong.kit.settings import Settings
 from wutong.sdk import jobfile
+from wutong.web.data.versions import MOST_PACKED
 from wutong.web.help import facts
 from wutong.web.help.about import ABOUT
 from wutong.web.help.book import CHAPTERS, FOLDER, book, find, source
@@ -138,6 +146,23 @@ def test_every_code_of_the_json_door_is_told(numbers):
     codes = set(api_errors._HTTP_CODES.values()) | {"insufficient_funds", "too_many_jobs", "internal", "quota_exceeded", "wrong_tus_version"}
     assert [code for code in codes if f"<code>{code}</code>" not in body] == []
     assert "lab_needs_root" not in body
+
+
+def test_the_limits_are_those_of_the_code():
+    known = [
+        (jobs.MAX_COMMAND_BYTES, jobs.MAX_ENVIRONMENT_BYTES, 64 * 1024, "64 KiB"),
+        (jobs.MAX_MOUNTS, 32, "32"),
+        (jobs.MAX_ARRAY, 1000, "1,000"),
+        (jobs.MAX_AFTER, 64, "64"),
+        (jobs.MAX_TIME_LIMIT_S, 30 * 86400, "30 "),
+        (jobfile.MAX_BYTES, 192 * 1024, "192 KiB"),
+        (MOST_PACKED, 100_000, "100,000"),
+    ]
+    for *values, shown in known:
+        assert len(set(values)) == 1, shown
+        assert all(shown in source("limits", language) for language in LANGUAGES), shown
+    told = [SESSION_LIFE, INVITATION_LIFE, LINK_LIFE, NOTICES_KEPT, DELIVERIES_KEPT, MAIL_AFTER[NoticeKind.JOB_ENDED]]
+    assert [each.total_seconds() for each in told] == [14 * 86400, 7 * 86400, 1800, 365 * 86400, 30 * 86400, 300]
 
 
 @pytest.mark.parametrize(
