@@ -26,11 +26,17 @@ from wutong.kit.log import get_logger
 log = get_logger(__name__)
 
 LOOK_S = 0.2
+LOG_S = LOOK_S / 2
+"""Logs are looked at twice as often as jobs: what one watches moves."""
 CENTRE_S = 5.0
 NOTICES_S = 2.0
 OVERLAP = 200
 """Lines of history that are read again: ids are given before commit, so one may come to light behind others."""
+LIVELY_S = 5.0
+"""How long after it grew last a log is looked at as often as can be: who watches a job print sees each line at once."""
 LONGEST_PAUSE_S = 0.8
+MANY_LOGS = 20
+"""Where more are followed, each is looked at less often."""
 SOURCE_S = 2.0
 
 Key = tuple[str, Hashable]
@@ -64,8 +70,9 @@ class _Log:
     find: Callable[[], LogSource]
     size: int = 0
     complete: bool = False
-    pause_s: float = LOOK_S
+    pause_s: float = LOG_S
     next_at: float = 0.0
+    grown_at: float = 0.0
     source: LogSource | None = None
     found_at: float = 0.0
 
@@ -119,10 +126,12 @@ class Live:
                     return
             try:
                 self.look()
+                rest.wait(LOG_S)
+                self._look_at_logs()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("news could not be looked for", error=str(error)[:200])
                 rest.wait(1.0)
-            rest.wait(LOOK_S)
+            rest.wait(LOG_S)
 
     def look(self) -> None:
         """Look once at everything that pages wait for."""
@@ -154,11 +163,13 @@ class Live:
     def _look_at_logs(self) -> None:
         now = clock.monotonic()
         with self._lock:
-            due = [(key, each) for key, each in self._logs.items() if not each.complete and each.next_at <= now]
+            growing = [(key, each) for key, each in self._logs.items() if not each.complete]
+        due = [(key, each) for key, each in growing if each.next_at <= now]
         for key, each in due:
             grown = self._grown(each, now)
-            each.pause_s = LOOK_S if grown else min(LONGEST_PAUSE_S, each.pause_s * 1.3)
-            each.next_at = now + each.pause_s
+            each.grown_at = now if grown else each.grown_at
+            each.pause_s = LOG_S if now - each.grown_at < LIVELY_S else min(LONGEST_PAUSE_S, each.pause_s * 1.3)
+            each.next_at = now + each.pause_s * max(1.0, len(growing) / MANY_LOGS)
             if grown or each.complete:
                 self._ring(key, {"size": each.size, "complete": each.complete})
 
