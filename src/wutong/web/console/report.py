@@ -29,6 +29,7 @@ pages = Pages()
 
 Reads = Annotated[View, needs(Permission.CENTRE_READ)]
 MOST_TENANTS = 20
+FEWEST_BARS = 10
 DAY = timedelta(days=1)
 
 
@@ -55,7 +56,7 @@ def report_page(tx: Tx, view: Reads, month: str) -> Response:
         "ended": jobs.count_ended(tx, view.who, begins, ends),
         "spends": spends,
         "largest": largest,
-        "bars": bars([spend.card_ms for spend in largest], width=WIDTH, height=HEIGHT),
+        "bars": bars([*(spend.card_ms for spend in largest), *[0] * (FEWEST_BARS - len(largest))], width=WIDTH, height=HEIGHT),
         "tenants": identity.tenant_names(tx, {spend.tenant_id for spend in largest}),
         "accuracy": centre.forecast_accuracy(tx) if ends > now else [],
     }
