@@ -19,7 +19,7 @@ def upgrade() -> None:
         *[sa.Column(name, sa.String(), nullable=False) for name in ("run_name", "pool")],
         *[sa.Column(name, MOMENT, nullable=False) for name in ("made_at", "start_at", "first_made_at", "first_start_at")],
         *[sa.Column(name, MOMENT, nullable=True) for name in ("bound_at", "first_bound_at")],
-        sa.CheckConstraint("bound_at >= start_at AND first_bound_at >= first_start_at", name="ck_centre_forecast_bounds"),
+        sa.CheckConstraint("bound_at >= start_at AND first_bound_at >= first_start_at", name=op.f("ck_centre_forecast_bounds")),
         sa.PrimaryKeyConstraint("run_name", name="pk_centre_forecast"),
     )
     op.create_table(
