@@ -163,13 +163,13 @@ def list_budgets(tx: Tx, who: Reads) -> Page[Budget]:
 @router.put("/budgets", response_model=wire.Budget)
 def set_budget(tx: Tx, who: Budgets, body: wire.BudgetRequest) -> Budget:
     """Set a monthly limit of the organisation, or of one person of it."""
-    return budgets.set_budget(tx, who, person_id=body.person_id, limit_fen=body.limit_fen)
+    return billing.set_budget(tx, who, person_id=body.person_id, limit_fen=body.limit_fen)
 
 
 @router.delete("/budgets", status_code=204)
 def remove_budget(tx: Tx, who: Budgets, person_id: Annotated[str | None, Query(max_length=100)] = None) -> None:
     """Remove a limit."""
-    budgets.remove_budget(tx, who, person_id=person_id)
+    billing.remove_budget(tx, who, person_id=person_id)
 
 
 @router.get("/notices", response_model=Listed[wire.Notice])

@@ -144,3 +144,24 @@ def test_packages_are_extended_first(centre, fake_clock):
     assert story.balance.cash_fen + story.balance.held_fen == 800
     with centre.session() as session:
         assert ledger.check(session).problems == []
+
+
+@pytest.mark.parametrize("person_id", [None, "per_a"])
+def test_a_new_budget_is_looked_at_at_once_for_all_whom_it_concerns(centre, fake_clock, person_id, monkeypatch):
+    monkeypatch.setattr(budgets, "_is_member", lambda *_: True)
+    story = Story(centre, fake_clock, fen=100_000)
+    story.pass_minutes(5)
+    owner, channel = world.member(TENANT), centre.listen([billing.CHANNEL])
+    try:
+        with centre.session() as session:
+            billing.set_budget(session, owner, person_id=person_id, limit_fen=1)
+        assert [heard.channel for heard in channel.notifies(timeout=10, stop_after=1)] == [billing.CHANNEL]
+    finally:
+        channel.close()
+    story.ladder.step()
+    assert story.seen == ("SIGUSR1", None)
+    with centre.session() as session:
+        billing.remove_budget(session, owner, person_id=person_id)
+    story.ladder.step()
+    story.pass_minutes(11)
+    assert story.seen[1] is None, "what nobody limits any more goes on"

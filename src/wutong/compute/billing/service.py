@@ -15,7 +15,7 @@ from wutong.compute.billing.ladder_rules import Notice
 from wutong.compute.billing.rules import JobMoney, RunEnd, Unrated
 from wutong.compute.billing.starts import hold_for_job, hold_for_jobs
 from wutong.compute.budgets import service as budgets
-from wutong.compute.budgets.rules import EVERYBODY
+from wutong.compute.budgets.rules import EVERYBODY, Budget
 from wutong.identity.rules import Permission, Principal, require_tenant
 from wutong.kit import clock
 from wutong.kit.database import notify
@@ -45,6 +45,8 @@ __all__ = [
     "list_notices",
     "money_blocks",
     "register_run",
+    "remove_budget",
+    "set_budget",
     "settle",
     "take_untold_notices",
 ]
@@ -125,8 +127,29 @@ def take_untold_notices(session: Session, *, limit: int = 100) -> list[Notice]:
 
 
 def funds_changed(session: Session, tenant_id: str) -> None:
-    """Have the ladder look at a tenant whose money or budgets changed, and at its jobs in grace, which may go on now."""
+    """Have the ladder look at a tenant whose money changed, and at its jobs in grace, which may go on now."""
     ladder_store.make_due(session, {(tenant_id, EVERYBODY)})
+    ladder_store.look_at_grace(session, tenant_id)
+    notify(session, CHANNEL)
+
+
+def set_budget(session: Session, who: Principal, *, person_id: str | None = None, limit_fen: int) -> Budget:
+    """Set a monthly limit, as `budgets.set_budget` does, and have the ladder look at once at all whom it concerns."""
+    made = budgets.set_budget(session, who, person_id=person_id, limit_fen=limit_fen)
+    _budget_changed(session, who, person_id)
+    return made
+
+
+def remove_budget(session: Session, who: Principal, *, person_id: str | None = None) -> None:
+    """Remove a monthly limit, as `budgets.remove_budget` does; jobs that it was winding up are looked at at once."""
+    budgets.remove_budget(session, who, person_id=person_id)
+    _budget_changed(session, who, person_id)
+
+
+def _budget_changed(session: Session, who: Principal, person_id: str | None) -> None:
+    tenant_id, scope = who.tenant_id or "", person_id or EVERYBODY
+    ladder_store.make_due(session, {(tenant_id, scope)})
+    ladder_store.look_at_jobs_of(session, tenant_id, scope, clock.now())
     ladder_store.look_at_grace(session, tenant_id)
     notify(session, CHANNEL)
 

@@ -33,7 +33,7 @@ def budgets_page(tx: Tx, view: Reads) -> Response:
 @pages.post("/budgets")
 def set_budget(tx: Tx, view: Manages, limit: Text = "", person_id: Text = "") -> Response:
     """Set a limit of the organisation or of one person."""
-    done = view.attempt(lambda: budgets.set_budget(tx, view.who, person_id=person_id or None, limit_fen=parse_yuan(limit, field=view.say("Limit"))))
+    done = view.attempt(lambda: billing.set_budget(tx, view.who, person_id=person_id or None, limit_fen=parse_yuan(limit, field=view.say("Limit"))))
     if isinstance(done, Problem):
         return _page(tx, view, {"person_id": person_id, "limit": limit}, done)
     view.toast("The budget is set.")
@@ -43,7 +43,7 @@ def set_budget(tx: Tx, view: Manages, limit: Text = "", person_id: Text = "") ->
 @pages.post("/budgets/remove")
 def remove_budget(tx: Tx, view: Manages, person_id: Text = "") -> Response:
     """Remove a limit."""
-    done = view.attempt(lambda: budgets.remove_budget(tx, view.who, person_id=person_id or None))
+    done = view.attempt(lambda: billing.remove_budget(tx, view.who, person_id=person_id or None))
     if isinstance(done, Problem):
         return _page(tx, view, {"person_id": "", "limit": ""}, done)
     view.toast("The budget is removed.")
