@@ -51,7 +51,7 @@ def accept(centre: TrialCentre, account: Account) -> list[Row]:
     ]
 
 
-def settle(centre: TrialCentre, account: Account, count: int, command: list[str], name: str, *, flavour: str = "cpu.1") -> float:
+def settle(centre: TrialCentre, account: Account, count: int, command: list[str], name: str, *, flavour: str = "cpu.1", look_s: float = 0.1) -> float:
     """Submit jobs, wait until all are ended, metered and settled; return the seconds from first submission to last settlement."""
     url = f"{centre.url}/api/v1"
     began = time.perf_counter()
@@ -64,7 +64,7 @@ def settle(centre: TrialCentre, account: Account, count: int, command: list[str]
             done = list(centre.listed(f"/jobs?name={name}&state=succeeded", token=account.token))
             if len(done) == count:
                 return time.perf_counter() - began
-        time.sleep(0.1)
+        time.sleep(look_s)
 
 
 def bare_pool(count: int, command: list[str]) -> float:
