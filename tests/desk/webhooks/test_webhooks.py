@@ -199,6 +199,18 @@ def test_only_what_is_wanted_is_sent(database, people, receiver, courier, key_fi
     assert [json.loads(body)["type"] for *_, body in receiver.got] == ["ticket"]
 
 
+def test_what_happens_to_two_at_once_is_sent_to_each_alone(database, people, receiver, courier, key_file):
+    both = (people.owner, people.stranger)
+    for who, path in zip(both, ("owner", "stranger"), strict=True):
+        add(database, who, receiver.url().replace("hook", path), key_file)
+    with database.session() as session:
+        tell(session, [Fact(NoticeKind.JOB_ENDED, f"job:{who.tenant_id}", who.tenant_id, [who.person_id], {}) for who in both])
+    drain(courier.step)
+    sent = {(path.split("?")[0], json.loads(body)["tenant_id"]) for path, _, body in receiver.got}
+    assert sent == {("/owner", people.owner.tenant_id), ("/stranger", people.stranger.tenant_id)}
+    assert len(receiver.got) == 2
+
+
 def test_a_trial_a_new_secret_and_an_end(database, people, receiver, courier, key_file):
     webhook, old = add(database, people.owner, receiver.url(), key_file)
     with database.session() as session:
