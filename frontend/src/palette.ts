@@ -1,16 +1,16 @@
-/** The command palette: everything one may see, by a few letters. `/search?q=` answers `{"items": [{"title", "kind", "url", "hint"}]}`. */
+/** The command palette: everything one may see, by a few letters. `/search?q=` answers `{"items": [{"title", "kind", "url", "hint", "icon"}]}`. */
 import { icon, make } from "./dom";
-import { word, wordFor } from "./words";
+import { word } from "./words";
 
 interface Item {
   title: string;
   kind: string;
   url: string;
   hint?: string;
+  icon?: string;
 }
 
 const PAUSE_MS = 140;
-const ICONS: Record<string, string> = { page: "layout-grid", job: "player-play", dataset: "database", model: "brain", code: "code", output: "archive", tenant: "building", person: "user", node: "server", order: "receipt", ticket: "lifebuoy", doc: "book", help: "book" };
 
 let palette: Palette | undefined;
 
@@ -80,10 +80,10 @@ class Palette {
     this.#chosen = 0;
     this.#status.textContent = "";
     this.#list.replaceChildren(
-      ...items.map(({ title, kind, hint }, at) => {
+      ...items.map(({ title, kind, hint, icon: symbol }, at) => {
         const text = make("span", { class: "title" }, title);
-        const more = make("span", { class: "hint user-text" }, [hint, wordFor("kind", kind)].filter(Boolean).join(" · "));
-        return make("li", { role: "option", id: `palette-${at}`, "data-at": at, "aria-selected": "false" }, icon(ICONS[kind] ?? "file"), text, more);
+        const more = make("span", { class: "hint user-text" }, [hint, kind].filter(Boolean).join(" · "));
+        return make("li", { role: "option", id: `palette-${at}`, "data-at": at, "aria-selected": "false" }, icon(symbol ?? "file"), text, more);
       }),
     );
     this.#choose(0);

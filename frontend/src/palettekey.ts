@@ -3,6 +3,7 @@
 /** Listen for the key. */
 export function startPaletteKey(): void {
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Control" || event.key === "Meta") void import("./palette"); // so that it is there when K follows
     const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
     if ((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey)) {
       if (!document.querySelector("[data-palette]")) return; // pages without search leave the keys to the browser

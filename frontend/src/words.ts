@@ -10,14 +10,9 @@ export function word(key: Word, values: Record<string, string | number> = {}): s
   return said(key).replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
 }
 
-/** Return the word for something that the server names, or its own name where there is none. */
-export function wordFor(group: string, name: string): string {
-  return said(`${group}_${name}` as Word, name);
-}
-
-function said(key: Word, otherwise: string = key): string {
+function said(key: Word): string {
   own ??= read();
-  return own[key] ?? english[key] ?? otherwise;
+  return own[key] ?? english[key] ?? key;
 }
 
 /** The language of the page, for Intl. */

@@ -12,6 +12,7 @@ from wutong.compute.jobs import service as jobs
 from wutong.compute.jobs.rules import JobFilters
 from wutong.doorway.asking import Tx, needs
 from wutong.hub import service as hub
+from wutong.hub.rules import RepoKind
 from wutong.identity import service as identity
 from wutong.identity.rules import Permission
 from wutong.kit.paging import PageRequest
@@ -25,6 +26,7 @@ pages = Pages()
 MOST = 8
 MOST_PLACES = 5
 Found = dict[str, str]
+_ICONS = {RepoKind.DATASET: "database", RepoKind.MODEL: "brain", RepoKind.CODE: "code", RepoKind.OUTPUT: "archive"}
 
 
 @pages.get("/search")
@@ -41,13 +43,14 @@ def _pages(view: View, wanted: str) -> list[Found]:
     kind = view.say("Page")
     items = [item for _, items in menu.of(view) for item in items]
     named = [(view.say(item.title), item) for item in items]
-    return [_found(title, kind, item.path) for title, item in named if wanted.lower() in f"{title} {item.title}".lower()]
+    return [_found(title, kind, item.path, icon=item.icon) for title, item in named if wanted.lower() in f"{title} {item.title}".lower()]
 
 
 def _places(view: View, wanted: str) -> list[Found]:
     """Return where the handbook speaks of it."""
     found = book.find(wanted, view.words.language, Numbers.of(view.context.settings), most=MOST_PLACES)
-    return [_found(place.title or place.chapter, view.say("Handbook"), place.path, place.chapter if place.title else "") for place in found]
+    kind = view.say("Handbook")
+    return [_found(place.title or place.chapter, kind, place.path, place.chapter if place.title else "", icon="book") for place in found]
 
 
 def _things(tx: Tx, view: View, wanted: str) -> list[Found]:
@@ -56,15 +59,16 @@ def _things(tx: Tx, view: View, wanted: str) -> list[Found]:
     if view.may(Permission.JOB_READ):
         by_id = jobs.find_job(tx, view.who, wanted)
         listed = [by_id] if by_id else jobs.list_jobs(tx, view.who, JobFilters(text=wanted), few).items
-        found += [_found(job.name, view.say("Job"), f"/jobs/{job.id}", view.say(job.state.value)) for job in listed]
+        found += [_found(job.name, view.say("Job"), f"/jobs/{job.id}", view.say(job.state.value), icon="player-play") for job in listed]
     if view.may(Permission.DATA_READ):
         repos = hub.list_repos(tx, view.who, None, few, search=wanted, public=False).items
-        found += [_found(repo.name, view.say(repo.kind.value), f"/data/{repo.id}") for repo in repos]
+        found += [_found(repo.name, view.say(repo.kind.value), f"/data/{repo.id}", icon=_ICONS[repo.kind]) for repo in repos]
     if view.may(Permission.CENTRE_READ):
         tenants = identity.list_tenants(tx, view.who, few, wanted).items
-        found += [_found(tenant.name, view.say("Organisation"), f"/console/tenants/{tenant.id}", tenant.credit_code) for tenant in tenants]
+        kind = view.say("Organisation")
+        found += [_found(tenant.name, kind, f"/console/tenants/{tenant.id}", tenant.credit_code, icon="building") for tenant in tenants]
     return found
 
 
-def _found(title: str, kind: str, url: str, hint: str = "") -> Found:
-    return {"title": title, "kind": kind, "url": url, "hint": hint}
+def _found(title: str, kind: str, url: str, hint: str = "", *, icon: str) -> Found:
+    return {"title": title, "kind": kind, "url": url, "hint": hint, "icon": icon}
