@@ -9,7 +9,7 @@ from wutong.centre.rules import Slot
 from wutong.compute.budgets.rules import month_bounds
 from wutong.kit.errors import Invalid
 from wutong.web.console import reading
-from wutong.web.console.course import courses, hours_together, sums
+from wutong.web.console.course import courses, hours_together, readable, sums
 from wutong.web.console.drawing import bars, heat_paths, level_of, line_path
 from wutong.web.months import Month, read_month
 
@@ -33,6 +33,15 @@ def test_a_line_has_gaps_and_dots():
 
 def test_bars_are_as_high_as_their_values():
     assert [tall for _, _, _, tall in bars([1, 2, 4], width=30, height=100)] == [25, 50, 100]
+
+
+def test_a_long_course_has_its_table_by_the_readers_days():
+    begins, zone = datetime(2026, 10, 31, 16, tzinfo=UTC), ZoneInfo("Asia/Shanghai")
+    slots = [Slot(begins + timedelta(hours=hour), "npu", hour % 2, 2) for hour in range(24 * 30)]
+    made, short = readable(slots, zone), readable(slots[:48], zone)
+    assert (len(made.table), len(short.table)) == (30, 48)
+    assert made.table[0] == (begins, (0.25,))
+    assert made.lines == courses(slots).lines
 
 
 def test_courses_and_sums_by_pool():

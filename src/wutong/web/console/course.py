@@ -1,13 +1,16 @@
 """The course of utilisation over time, by pool, ready to be drawn. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from wutong.centre.rules import Slot
 from wutong.web.console.drawing import line_path
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+LONGEST_TABLE = 200
 WIDTH, HEIGHT = 720, 160
 TOGETHER = ""
 
@@ -71,6 +74,22 @@ def courses(slots: Sequence[Slot], step: timedelta = HOUR) -> Courses:
     lines = tuple(Course(pool, line_path(shares[pool], width=WIDTH, height=HEIGHT)) for pool in pools)
     table = tuple((begins + place * step, tuple(shares[pool][place] for pool in pools)) for place in range(number))
     return Courses(lines, begins, ends + step, table)
+
+
+def readable(slots: Sequence[Slot], zone: ZoneInfo) -> Courses:
+    """Make the lines by the hour, and their table by the day of a zone where one by the hour would be too long for anybody."""
+    made = courses(slots)
+    return made if len(made.table) <= LONGEST_TABLE else replace(made, table=courses(by_day(slots, zone), DAY).table)
+
+
+def by_day(slots: Sequence[Slot], zone: ZoneInfo) -> list[Slot]:
+    """Add hours up to the days of a zone."""
+    days: dict[tuple[datetime, str], tuple[int, int]] = {}
+    for slot in slots:
+        at = slot.at.astimezone(zone).replace(hour=0, minute=0)
+        card_ms, capacity_ms = days.get((at, slot.key), (0, 0))
+        days[at, slot.key] = card_ms + slot.card_ms, capacity_ms + slot.capacity_card_ms
+    return [Slot(at, key, *sums_of) for (at, key), sums_of in sorted(days.items())]
 
 
 def hours_together(slots: Sequence[Slot], now: datetime, hours: int) -> list[float | None]:

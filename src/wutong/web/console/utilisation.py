@@ -11,7 +11,7 @@ from wutong.doorway.asking import Tx, needs
 from wutong.identity.rules import Permission
 from wutong.kit import clock
 from wutong.web.console import drawing
-from wutong.web.console.course import courses, sums
+from wutong.web.console.course import readable, sums
 from wutong.web.view import Pages, View
 
 pages = Pages()
@@ -32,7 +32,7 @@ def utilisation_page(tx: Tx, view: Annotated[View, needs(Permission.CENTRE_READ)
         "days": days,
         "spans": SPANS,
         "sums": sums(slots),
-        "courses": courses(slots),
+        "courses": readable(slots, view.zone),
         "heat": heat,
         "paths": paths,
         "until": now,
