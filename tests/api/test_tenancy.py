@@ -60,7 +60,8 @@ def test_what_a_route_tells_each_caller(all_day: Door, name: str):
     row = EXPECTED[name]
     told = {}
     for person in PEOPLE:
-        reopen(centre)
+        if method != "GET" or not told:  # reading closes nobody's session
+            reopen(centre)
         made = row.make(centre)
         centre.http.cookies.clear()
         request = {key: value for key, value in made.items() if key in REQUEST}

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
@@ -280,4 +281,4 @@ def test_no_used_blob_ever_vanishes_and_unused_ones_do(migrated, tmp_path_factor
     fake = clock.FakeClock(clock.SystemClock().now())
     Machine.clock = fake
     with clock.use(fake):
-        run_state_machine_as_test(Machine)
+        run_state_machine_as_test(Machine, settings=settings(settings.default, max_examples=max(settings.default.max_examples // 2, 5)))

@@ -116,7 +116,7 @@ def await_ended(centre: TrialCentre, jobs: list[Wanted], *, patience_s: float) -
             states = {wanted.number: [seen.get(job_id, {}).get("state") for job_id in wanted.job_ids] for wanted in jobs}
             open_ones = {number: state for number, state in states.items() if state not in (["succeeded"], ["failed"])}
             raise AssertionError(f"not all ended and settled: {open_ones or 'holds are left'}")
-        time.sleep(0.5)
+        time.sleep(1)
 
 
 def until(condition: Callable[[], bool], complaint: str | Callable[[], str], patience_s: float = 60) -> None:

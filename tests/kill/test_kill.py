@@ -17,7 +17,7 @@ from wutong.app.trial import TrialCentre
 from wutong.centre.engines.local.client import LocalEngine
 from wutong.centre.engines.protocol import UsageBatch
 
-KILLS, JOBS = int(os.environ.get("WUTONG_KILLS", "4")), int(os.environ.get("WUTONG_KILL_JOBS", "15"))
+KILLS, JOBS = int(os.environ.get("WUTONG_KILLS", "4")), int(os.environ.get("WUTONG_KILL_JOBS", "10"))
 SEED = int(os.environ.get("WUTONG_KILL_SEED", "0")) or random.SystemRandom().randrange(10**6)
 
 

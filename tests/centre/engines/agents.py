@@ -67,7 +67,7 @@ class AgentUnderTest:
         assert not isinstance(seen, Unknown), seen
         return seen[name]
 
-    def ended(self, name, within=30):
+    def ended(self, name, within=90):
         self.until(lambda: self.see(name).phase is Phase.ENDED, within)
         return self.see(name)
 
@@ -88,7 +88,7 @@ class AgentUnderTest:
     def usage(self, name):
         return [record for record in self.engine.usage("").records if record.name == name]
 
-    def until(self, condition, within=30):
+    def until(self, condition, within=90):
         deadline = time.monotonic() + within
         while not condition():
             assert time.monotonic() < deadline, f"in vain; the agent says: {self.log[-2000:]}"

@@ -240,7 +240,7 @@ def test_a_daemon_that_fails_says_why():
 def test_the_command_stops_with_ctrl_c_and_leaves_nothing(folder):
     argv = [sys.executable, "-m", "wutong.app", "lab", "slurm", "--nodes", "1", "--no-accounting", "--folder", str(folder)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as command:
-        watch = threading.Timer(60, command.kill)
+        watch = threading.Timer(100, command.kill)
         watch.start()
         text = ""
         while "--stop" not in text:
