@@ -1,15 +1,20 @@
 """Two tenants on a real cluster, one of them hostile: each test names what it tries, and what stops it.
 
-What needs the runner's sandbox (ports, command lines, a full disk) is skipped here with the reason, and is a finding of doctor.
+What only the runner's sandbox stops (ports, command lines, a few listings) succeeds here; doctor must say so of this very cluster, and
+test_hostile_runs.py tries it from inside the sandbox.
 """
 
+import shutil
 import socket
 import time
 
 import pytest
 from tests.centre.engines.slurm.tenants.cast import TENANTS, wait_for
 
+from wutong.centre.engines.slurm.checkup import examine
+from wutong.centre.engines.slurm.checkup.rules import Level
 from wutong.centre.engines.slurm.tenants import names, tokens
+from wutong.centre.engines.slurm.transport import Transport
 
 pytestmark = pytest.mark.needs_slurm
 
@@ -71,6 +76,17 @@ def stage(tenants_lab, settled, shared_root):
     stage.close()
 
 
+@pytest.fixture(scope="module")
+def findings(stage, settled):
+    """What doctor says of the node where both work, by the rule's name: whether it fails there."""
+    witness = examine.Witness(settled.identities.ensure("evil"), stage.account("evil"), stage.home["evil"])
+    transport = Transport(stage.lab.slurm_conf, limit_s=60)
+    root, ours = stage.home["evil"].parent.parent, settled.identities.is_ours
+    found = examine.examine(transport, root=root, is_tenants_user=ours, witness=witness, nodes=[stage.node])
+    assert Level.UNKNOWN not in {finding.level for finding in found}, [str(finding) for finding in found]
+    return {finding.what: finding.level is not Level.HOLDS for finding in found}
+
+
 @pytest.fixture
 def confined(stage):
     if not stage.lab.spec.cgroup:
@@ -113,18 +129,17 @@ def test_processes_are_not_ended_and_their_environment_is_not_read(stage):
     assert stage.is_at_work()
 
 
-def test_command_lines_are_hidden(stage):
+def test_command_lines_are_hidden_or_doctor_says_so(stage, findings):
     """Stopped by: hidepid of /proc, or the runner's own process name space."""
-    if "goods-argument" in stage.evil_job("cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\\0' '\\n'"):
-        pytest.skip("/proc of this host hides no processes; doctor: 'other users' processes are hidden', and the runner's sandbox hides them")
+    seen = "goods-argument" in stage.evil_job("cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\\0' '\\n'")
+    assert seen == findings["other users' processes are hidden"]
 
 
-def test_ports_are_out_of_reach(stage):
-    """Stopped by: the runner's own network name space."""
+def test_ports_are_within_reach_of_whoever_is_in_no_sandbox(stage, findings):
+    """Stopped by: the runner's own network name space, which doctor finds can be made here. Slurm itself keeps no job from the network."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        reached = stage.evil_job(f"echo > /dev/tcp/127.0.0.1/{listener.getsockname()[1]} && echo REACHED")
-    if "REACHED" in reached:
-        pytest.skip("Slurm keeps no job from the network; doctor: 'jobs run in the sandbox', where a job has a network of its own")
+        assert "REACHED" in stage.evil_job(f"echo > /dev/tcp/127.0.0.1/{listener.getsockname()[1]} && echo REACHED")
+    assert findings["jobs run in the sandbox"] == (shutil.which("bwrap") is None)
 
 
 LISTINGS = [
@@ -165,11 +180,13 @@ def test_the_others_job_is_not_told_of(stage):
     assert stage.as_evil("sacct", "-n", "-P", "-j", stage.job, "-o", "jobid") == ""
 
 
-@pytest.mark.parametrize("listing", [("sacctmgr", "-n", "-P", "show", "transactions"), ("scontrol", "show", "assoc_mgr", "flags=qos")], ids=" ".join)
-def test_listings_that_hide_nothing_are_out_of_reach(stage, listing):
-    """Stopped by: nothing of Slurm's. The runner's sandbox has no way to Slurm; a firewall keeps others from it."""
-    if stage.account("good") in stage.as_evil(*listing):
-        pytest.skip("Slurm 22.05 shows it to anyone; doctor: 'Slurm's listings that hide nothing are out of reach'")
+HIDES_NOTHING = [("sacctmgr", "-n", "-P", "show", "transactions"), ("scontrol", "show", "assoc_mgr", "flags=qos")]
+
+
+def test_listings_that_hide_nothing_are_named_by_doctor(stage, findings):
+    """Stopped by: nothing of Slurm's (22.05). The runner's sandbox has no way to Slurm; a firewall keeps others from it."""
+    shown = [listing for listing in HIDES_NOTHING if stage.account("good") in stage.as_evil(*listing)]
+    assert bool(shown) == findings["Slurm's listings that hide nothing are out of reach"]
 
 
 MEDDLING = [
