@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ColumnElement, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -92,17 +92,23 @@ def first_hour(session: Session) -> datetime | None:
 
 def used(session: Session, begin: datetime, end: datetime, by: By, group: Group) -> Sums:
     """Add up what was used, by slot and key."""
-    key, at = _KEYS[group][0], _slot(by, UtilisationRow.hour)
-    rows = select(at, key, func.sum(UtilisationRow.card_ms)).where(UtilisationRow.hour >= begin, UtilisationRow.hour < end)
-    return {(slot, name): int(card_ms) for slot, name, card_ms in session.execute(rows.group_by(at, key))}
+    return _sums(session, UtilisationRow, _KEYS[group][0], begin, end, by)
 
 
 def capacity(session: Session, begin: datetime, end: datetime, by: By, group: Group) -> Sums:
     """Add up what there was in hours that are over, by slot and key; under the key "" where it is not told by key."""
-    column, at = _KEYS[group][1], _slot(by, CapacityRow.hour)
-    key = text("''") if column is None else column
-    rows = select(at, key, func.sum(CapacityRow.card_ms)).where(CapacityRow.hour >= begin, CapacityRow.hour < end)
-    return {(slot, name): int(card_ms) for slot, name, card_ms in session.execute(rows.group_by(at, *([] if column is None else [key])))}
+    column = _KEYS[group][1]
+    return _sums(session, CapacityRow, literal("") if column is None else column, begin, end, by)
+
+
+def _sums(session: Session, table: type[UtilisationRow | CapacityRow], key: Any, begin: datetime, end: datetime, by: By) -> Sums:
+    """Add up by hour, in the order of an index, and then, of far fewer rows, by slot: to say on which day a moment is takes longer than to add it."""
+    hours = select(table.hour.label("hour"), key.label("key"), func.sum(table.card_ms).label("card_ms"))
+    hours = hours.where(table.hour >= begin, table.hour < end).group_by(table.hour, text("2"))
+    each = hours.subquery()
+    at = _slot(by, each.c.hour)
+    rows = select(at, each.c.key, func.sum(each.c.card_ms)).group_by(at, each.c.key)
+    return {(slot, name): int(card_ms) for slot, name, card_ms in session.execute(rows)}
 
 
 def hours_used(session: Session, begin: datetime, end: datetime) -> Hours:

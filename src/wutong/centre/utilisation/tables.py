@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wutong.kit.database import Base
@@ -12,7 +12,10 @@ class UtilisationRow(Base):
     """Card time used in an hour by a tenant on a node ("" where the node is not known)."""
 
     __tablename__ = "centre_utilisation"
-    __table_args__ = (CheckConstraint("card_ms >= 0", name="card_ms"),)
+    __table_args__ = (
+        CheckConstraint("card_ms >= 0", name="card_ms"),
+        Index("ix_centre_utilisation_pool", "hour", "pool", postgresql_include=["card_ms"]),
+    )
 
     hour: Mapped[datetime] = mapped_column(primary_key=True)
     pool: Mapped[str] = mapped_column(primary_key=True)
@@ -25,6 +28,7 @@ class CapacityRow(Base):
     """Card time that a node had to give in an hour that is over."""
 
     __tablename__ = "centre_capacity"
+    __table_args__ = (Index("ix_centre_capacity_pool", "hour", "pool", postgresql_include=["card_ms"]),)
 
     hour: Mapped[datetime] = mapped_column(primary_key=True)
     pool: Mapped[str] = mapped_column(primary_key=True)
