@@ -13,14 +13,14 @@ MARGIN_S = 60
 _HIGHEST_PRIORITY = 10
 _NICE_PER_PRIORITY = 5
 """A priority orders a tenant's own jobs and must not outbid others': nobody's nice is below 0, and all steps are small beside a site's weights."""
-# Where the modules are not packed for the Python of a node they are imported one by one.
+# Where the modules are not packed for the Python of a node they are imported one by one. The folder comes last: what is Python's own is not there.
 _SCRIPT = """\
 #!{python} -ISE
 import sys
 from _frozen_importlib_external import MAGIC_NUMBER
 from marshal import loads
 code = {code!r}
-sys.path.insert(0, code)
+sys.path.append(code)
 try:
     with open(f"{{code}}/modules-{{MAGIC_NUMBER.hex()}}", "rb") as file:
         loader, modules = loads(file.read())
