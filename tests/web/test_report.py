@@ -19,10 +19,11 @@ from wutong.compute.jobs.rules import JobState
 from wutong.identity import service as identity
 from wutong.identity.rules import CentreRole
 from wutong.kit import clock
+from wutong.web import typeset as typesetting
 from wutong.web import words
 from wutong.web.console import monthly, paper, pictures
 from wutong.web.console.monthly import MonthReport, Tenant
-from wutong.web.typeset import DocumentFailed, typeset
+from wutong.web.typeset import DocumentBusy, DocumentFailed, typeset
 
 HOSTILE = ('#panic("x") *b* _i_ $x^2$ @ref <lab>', "`raw` [content] \\u{41} // c", '= head #read("/etc/passwd")', "喆垚（昇腾）<b>&amp;")
 BEGINS, ENDS = month_bounds("2026-10")
@@ -101,6 +102,20 @@ def test_scales_end_above_what_they_show():
 def test_a_template_that_fails_tells_the_log_and_not_the_reader(capsys):
     with pytest.raises(DocumentFailed):
         typeset("report.typ", {"language": "en"})
+
+
+def test_a_document_that_takes_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr(typesetting, "LONGEST_S", 0.001)
+    with pytest.raises(DocumentFailed):
+        made(report([]))
+    monkeypatch.undo()
+    assert "Nothing was counted" in made(report([]))
+
+
+def test_documents_are_made_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(typesetting, "PATIENCE_S", 0)
+    with typesetting._turn, pytest.raises(DocumentBusy):
+        made(report([]))
 
 
 def use(portal: Portal, at: datetime) -> None:
