@@ -10,6 +10,8 @@ import { sprite } from "./sprite.mjs";
 const HERE = new URL("..", import.meta.url).pathname;
 const TARGET = ["chrome111", "edge111", "firefox115", "safari16.4"];
 const MODULES = ["portal", "charts", "logview", "upload", "palette"];
+// What pages show at once, and have loaded together with what every page needs.
+const AHEAD = ["charts.js", "logview.js"];
 // What ends up in what is built; the others only build it. Bootstrap is part of Tabler's style sheet.
 const SHIPPED = ["@expo-google-fonts/noto-sans-sc", "@noble/hashes", "@tabler/core", "@tabler/icons", "fzstd", "geotiff", "htmx.org", "hyparquet", "pako", "uplot"];
 const MARKS = ["mark.svg", "favicon.svg"];
@@ -64,7 +66,12 @@ async function modules(define) {
     const entry = output.entryPoint && basename(output.entryPoint, ".ts");
     if (entry && MODULES.includes(entry)) manifest[`${entry}.js`] = basename(path);
   }
-  manifest.preload = [...imported(built.metafile.outputs, manifest["portal.js"])].sort().join(" ");
+  const always = imported(built.metafile.outputs, manifest["portal.js"]);
+  manifest.preload = [...always].sort().join(" ");
+  for (const name of AHEAD) {
+    const more = [...imported(built.metafile.outputs, manifest[name])].filter((each) => !always.has(each) && each !== manifest["portal.js"]);
+    manifest[`preload:${name}`] = [manifest[name], ...more.sort()].join(" ");
+  }
 }
 
 /** What a module imports at once, directly or not: a page that names these loads them all together. */

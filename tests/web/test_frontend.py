@@ -31,8 +31,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def manifest(folder: Path) -> dict[str, str]:
     names = json.loads((folder / "manifest.json").read_text())
-    names.pop("preload")
-    return names
+    return {name: file for name, file in names.items() if not name.startswith("preload")}
 
 
 def test_the_manifest_names_every_file_by_its_content(built):
@@ -52,6 +51,14 @@ def test_what_portal_js_imports_is_named_for_loading_ahead(built):
     imported = set(re.findall(r'(?:from|import)"\./([^"]+)"', (built / names["portal.js"]).read_text()))
     assert imported
     assert imported <= ahead <= {path.name for path in built.iterdir()}
+
+
+def test_what_the_log_viewer_imports_is_named_too(built):
+    names = json.loads((built / "manifest.json").read_text())
+    ahead = set(names["preload:logview.js"].split())
+    imported = set(re.findall(r'(?:from|import)"\./([^"]+)"', (built / names["logview.js"]).read_text()))
+    assert names["logview.js"] in ahead
+    assert imported <= ahead | set(names["preload"].split()) | {names["portal.js"]}
 
 
 def test_a_second_build_finds_nothing_to_do_and_a_fresh_one_makes_the_same(built, tmp_path):

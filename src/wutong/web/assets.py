@@ -26,9 +26,9 @@ def url_of(name: str) -> str:
         raise NotBuilt from None
 
 
-def preloads() -> list[str]:
-    """Return the addresses of the modules that portal.js imports, so that a page can have them loaded together with it."""
-    return [URL + name for name in manifest().get("preload", "").split()]
+def preloads(island: str = "") -> list[str]:
+    """Return the addresses of the modules that portal.js imports, or of an island's, so that a page has all loaded at once and not one after the other."""
+    return [URL + name for name in manifest().get(f"preload:{island}" if island else "preload", "").split()]
 
 
 def manifest() -> dict[str, str]:
