@@ -27,7 +27,7 @@ def url_of(name: str) -> str:
 
 
 def preloads(island: str = "") -> list[str]:
-    """Return the addresses of the modules that portal.js imports, or of an island's, so that a page has all loaded at once and not one after the other."""
+    """Return the addresses of the modules that portal.js imports, or of an island's: a page that names them has all loaded at once."""
     return [URL + name for name in manifest().get(f"preload:{island}" if island else "preload", "").split()]
 
 
