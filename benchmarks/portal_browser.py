@@ -68,10 +68,14 @@ def _look(centre: TrialCentre, city: City) -> list[Row]:
     return [
         Row("first load of the job list: bytes packed", f"{max(size for size, _ in first) / 1000:.0f} kB", target="<= 260 kB"),
         Row("first load of the job list: ready, median", f"{sorted(ready for _, ready in first)[half]:.0f} ms", target="<= 600 ms"),
-        Row("first load of a job's page: chart drawn, median", f"{chart[half]:.0f} ms", target="<= 600 ms"),
-        Row(f"log of {LOG_BYTES // 2**20} MB: first lines drawn, median", f"{shown[half]:.0f} ms", target="<= 500 ms"),
+        Row("first load of a job's page: chart drawn, median (processor time of the page)", _both(chart[half]), target="<= 600 ms"),
+        Row(f"log of {LOG_BYTES // 2**20} MB: first lines drawn, median (processor time of the page)", _both(shown[half]), target="<= 500 ms"),
         Row("log of 100 MB: frames a second while scrolling", f"{frames:.0f}", target=">= 50"),
     ]
+
+
+def _both(times: tuple[float, float]) -> str:
+    return f"{times[0]:.0f} ms ({times[1]:.0f} ms)"
 
 
 def _print_much(centre: TrialCentre, token: str) -> str:
@@ -94,10 +98,14 @@ def _first_load(page: Any) -> tuple[int, float]:
     return int(sum(sizes)), float(ready)
 
 
-def _stood(page: Any, path: str, name: str) -> float:
+def _stood(page: Any, path: str, name: str) -> tuple[float, float]:
+    """Return when something stood on a page first, and the processor time that the page's main thread had taken by then."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(path, wait_until="commit")
     page.wait_for_function(f"() => window.stood['{name}'] !== undefined", timeout=60_000)
-    return float(page.evaluate(f"() => window.stood['{name}']"))
+    metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    return float(page.evaluate(f"() => window.stood['{name}']")), 1000 * metrics["TaskDuration"]
 
 
 def _scrolled(page: Any, job_id: str) -> float:
