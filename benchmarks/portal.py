@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,13 @@ def _costs(context: Context, city: City) -> Iterator[Cost]:
 
 
 def _on_processors_s(server: int) -> float:
-    """Return the processor time that the processes of a PostgreSQL server have had, exactly."""
-    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in [server, *children(server)]) / 1e9
+    """Return the processor time that a PostgreSQL server's connections have had, exactly; what it does of its own accord does not count."""
+    found = 0
+    for process in (Path(f"/proc/{pid}") for pid in children(server)):
+        with suppress(OSError):  # gone meanwhile
+            if b"[local]" in (process / "cmdline").read_bytes():
+                found += int((process / "schedstat").read_text().split()[0])
+    return found / 1e9
 
 
 def _timed(app: Any, path: str, secret: str) -> float:
