@@ -29,7 +29,7 @@ WORDS = {
         "submit": "Submit",
         "watch": "Watch it",
         "model": "Look at what it made",
-        "away": "Put away",
+        "away": "Dismiss",
         "help": "Help",
         "steps": "First steps",
     },

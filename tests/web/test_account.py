@@ -80,7 +80,7 @@ def test_sessions_are_listed_and_closed(portal):
     other = sign_in(portal, PASSWORD)
     browser = portal.browser("owner")
     page = browser.get("/account/sessions").text
-    assert "this one" in page
+    assert "this session" in page
     path = re.search(r'action="(/account/sessions/ses_[^"]+/close)"', page).group(1)
     stranger = portal.browser("stranger")
     stranger.get("/account/sessions")

@@ -71,7 +71,7 @@ def test_the_statement_shows_causes_and_the_balance_after(portal):
     assert f'href="/bill/jobs/{made.job_id}"' in page
     assert 'href="/buy/top-up"' in page
     assert "¥9,999,994.00" in page
-    assert "Nothing moved in these days" in portal.browser("owner").get("/bill/statement?since=2020-01-01&until=2020-01-31").text
+    assert "No transactions in this period" in portal.browser("owner").get("/bill/statement?since=2020-01-01&until=2020-01-31").text
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_statement_shows_causes_and_the_balance_after(portal):
     ],
 )
 def test_nonsense_in_the_address_is_told(portal, path):
-    assert "Something is not right yet" in portal.browser("owner").get(path, status=422).text
+    assert "Please check the form" in portal.browser("owner").get(path, status=422).text
 
 
 def test_usage_is_drawn_and_told_apart(portal):

@@ -139,7 +139,7 @@ def test_lists_are_found_by_words_and_come_in_pages(portal):
     rest = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
     assert "set-0" in browser.get(rest).text
     assert "set-2" in browser.get("/data", params={"search": "T-2"}).text
-    assert "Nothing with these words" in browser.get("/data", params={"search": "%"}).text
+    assert "No matches" in browser.get("/data", params={"search": "%"}).text
     assert "net" in browser.get("/data", params={"kind": "model"}).text
     browser.get("/data", params={"kind": "nonsense"}, status=422)
 
@@ -185,7 +185,7 @@ def test_publishing_says_what_it_means_and_needs_a_licence(portal):
     browser.send(f"/data/{repo.id}/visibility", {"visibility": "public"})
     portal.browser("stranger").get(f"/data/{repo.id}")
     colleague = portal.browser("colleague")
-    assert "Take it back" not in colleague.get(f"/data/{repo.id}").text
+    assert "Unpublish" not in colleague.get(f"/data/{repo.id}").text
     colleague.send(f"/data/{repo.id}/visibility", {"visibility": "private"}, status=403)
     browser.send(f"/data/{repo.id}/visibility", {"visibility": "private"}, on=f"/data/{repo.id}")
     portal.browser("stranger").get(f"/data/{repo.id}", status=404)
@@ -224,7 +224,7 @@ def test_folders_are_walked_in_pages(portal):
     assert "3.txt" not in inside
     rest = inside.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
     assert "3.txt" in browser.get(rest).text
-    assert "Nothing lies here" in browser.get(f"/data/{repo.id}/versions/1", params={"folder": "nowhere"}).text
+    assert "No files here" in browser.get(f"/data/{repo.id}/versions/1", params={"folder": "nowhere"}).text
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -314,7 +314,7 @@ def test_the_split_assistant_shows_and_makes(portal):
         ({"train": "many"}, "Write a whole number."),
         ({"by": "pattern", "pattern": "("}, "The regular expression cannot be read: missing ): (."),
         ({"by": "listing", "listing": "none.csv", "path_column": "a", "group_column": "b"}, "none.csv cannot be read as a listing"),
-        ({"by": "moon"}, "Choose how the group"),
+        ({"by": "moon"}, "Choose how files"),
         ({"level": "9"}, "There are 0 groups for 3 parts"),
     ],
 )

@@ -101,7 +101,7 @@ def test_filters_and_pages(portal):
         ask(portal, f"Question {number}")
     owner = portal.browser("owner")
     assert "Question 1" in owner.get("/tickets?text=question 1").text
-    assert "Nothing fits" in owner.get("/tickets?state=closed").text
+    assert "No matches" in owner.get("/tickets?state=closed").text
     older = re.search(r'rel="next" href="([^"]+)"', owner.get("/tickets?limit=2").text).group(1).replace("&amp;", "&")
     assert owner.get(older).text.count("Question ") == 1
 
@@ -121,14 +121,14 @@ def test_text_stays_text(portal):
 def test_notices_are_read_and_lead_on(portal):
     notify(portal)
     owner = portal.browser("owner")
-    assert "1 new notice" in owner.get("/inbox/badge").text
+    assert "1 new notification" in owner.get("/inbox/badge").text
     page = owner.get("/inbox?unread=1").text
     path = re.search(r'action="(/inbox/\d+/open)"', page).group(1)
     stranger = portal.browser("stranger")
     stranger.get("/inbox")
     stranger.send(path, status=404)
     assert owner.send(path).headers["location"] == "/jobs/job_1"
-    assert "0 new notices" in owner.get("/inbox/badge").text
+    assert "0 new notifications" in owner.get("/inbox/badge").text
     notify(portal, "colleague")
     colleague = portal.browser("colleague")
     colleague.get("/inbox")
@@ -154,6 +154,6 @@ def test_announcements_are_shown_and_put_away(portal):
 
 def test_without_anything_the_next_step_is_told(portal):
     owner = portal.browser("owner")
-    assert "You have not asked anything" in owner.get("/tickets").text
-    assert "You were told nothing yet" in owner.get("/inbox").text
-    assert "Nobody has asked anything" in portal.browser("operator").get("/console/tickets").text
+    assert "You have no tickets" in owner.get("/tickets").text
+    assert "No notifications yet" in owner.get("/inbox").text
+    assert "There are no tickets" in portal.browser("operator").get("/console/tickets").text

@@ -91,7 +91,7 @@ def test_a_queued_job_tells_its_place_in_the_queue(fake: Machine):
     job = submitted(portal, flavour="cpu.4")
     fake.advance(1)
     page = portal.browser("owner").get(f"/jobs/{job.id}").text
-    assert "Place 2 in the queue." in page
+    assert "Position 2 in the queue." in page
     assert "1 runs are ahead." in page
     assert "前面有 1 个。" in portal.browser("owner", "zh").get(f"/jobs/{job.id}").text
     fake.engine.go_dark()

@@ -154,7 +154,7 @@ def test_the_list_is_narrowed_by_its_address(portal: Portal):
     for query, names in expected.items():
         page = browser.get(f"/jobs?{query}").text
         assert {name for name in ("alpha", "beta", "gamma") if f">{name}</a>" in page} == names, query
-    assert "No job fits" in browser.get("/jobs?state=failed").text
+    assert "No matching jobs" in browser.get("/jobs?state=failed").text
 
 
 def test_the_list_goes_on_after_a_cursor_and_keeps_its_filters(portal: Portal):
@@ -176,7 +176,7 @@ def test_a_job_tells_where_it_stands_and_what_was_asked_for(portal: Portal):
         "Accepted",
         "Cancel the job",
         f"/jobs/new?clone={job.id}",
-        "The request",
+        "Submission",
         'data-island="logview"',
         f"/bill/jobs/{job.id}",
     ):

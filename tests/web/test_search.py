@@ -35,5 +35,5 @@ def test_the_page_says_when_nothing_is_found(portal):
 
 
 def test_the_parts_of_pages_are_shown_to_anybody_in_both_languages(portal):
-    assert "Parts of pages" in portal.browser().get("/components").text
+    assert "Components" in portal.browser().get("/components").text
     assert "<b> 1" not in portal.browser(language="zh").get("/components").text

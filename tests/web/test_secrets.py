@@ -75,7 +75,7 @@ def test_an_environment_is_built_when_asked_for(portal: Portal):
     browser = portal.browser("owner")
     browser.get("/environments")
     browser.send("/environments/sklearn/build")
-    assert browser.get("/environments").text.count("Build it now") == 1
+    assert browser.get("/environments").text.count("Build now") == 1
     portal.browser("viewer").send("/environments/sklearn/build", status=403, on="/environments")
 
 

@@ -65,7 +65,7 @@ def answer(request: Request, problem: Problem, request_id: str = "") -> Response
         where = {"HX-Redirect": "/sign-in"} if isinstance(problem, Unauthenticated) else {}
         toast = json.dumps({"toast": {"text": sentence, "kind": "bad"}})
         return HTMLResponse("", problem.status, {"HX-Trigger": toast, "HX-Reswap": "none", **where})
-    values: dict[str, Any] = {"title": _TITLES.get(problem.status, "This did not work"), "sentence": sentence, "request_id": request_id}
+    values: dict[str, Any] = {"title": _TITLES.get(problem.status, "Something went wrong"), "sentence": sentence, "request_id": request_id}
     response = view.page("error.html", problem.status, **values, code=problem.code)
     if "retry_after_s" in problem.params:
         response.headers["Retry-After"] = str(problem.params["retry_after_s"])
@@ -73,13 +73,13 @@ def answer(request: Request, problem: Problem, request_id: str = "") -> Response
 
 
 _TITLES = {
-    403: "You may not open this",
+    403: "You do not have access",
     404: "Nothing here",
     413: "Too large",
-    422: "Something is not right yet",
-    429: "Too often",
+    422: "Please check the form",
+    429: "Too many requests",
     500: "Our fault",
-    503: "Not available just now",
+    503: "Temporarily unavailable",
 }
 
 

@@ -1,12 +1,8 @@
 """What the menu offers a reader: every page is reached from here, and nobody is shown what they may not open."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from wutong.identity.rules import Permission
-
-if TYPE_CHECKING:
-    from wutong.web.view import View
+from wutong.identity.rules import Permission, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +39,18 @@ CENTRE = (
     Item("Payments", "/console/payments", "wallet", Permission.CENTRE_BOOKS, ("/console/payments", "/console/books")),
     Item("Announcements", "/console/announcements", "news", Permission.CENTRE_READ),
     Item("Tickets", "/console/tickets", "ticket", Permission.CENTRE_HELP),
-    Item("Trail", "/console/audit", "history", Permission.CENTRE_AUDIT),
+    Item("Audit log", "/console/audit", "history", Permission.CENTRE_AUDIT),
 )
 
 
-def of(view: "View") -> list[tuple[str, list[Item]]]:
+def of(reader: Principal | None) -> list[tuple[str, list[Item]]]:
     """Return the parts of the menu with the lines this reader may open."""
-    if view.reader is None:
+    if reader is None:
         return []
     parts = []
-    if view.reader.tenant_id is not None:
-        parts.append(("", [item for item in TENANT if item.needs is None or view.reader.may(item.needs)]))
-    centre = [item for item in CENTRE if item.needs is not None and view.reader.may(item.needs)]
+    if reader.tenant_id is not None:
+        parts.append(("", [item for item in TENANT if item.needs is None or reader.may(item.needs)]))
+    centre = [item for item in CENTRE if item.needs is not None and reader.may(item.needs)]
     if centre:
         parts.append(("The centre", centre))
     return parts

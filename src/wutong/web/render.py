@@ -3,19 +3,18 @@
 import functools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from wutong import __version__
+from wutong.identity.rules import Principal
 from wutong.kit.money import format_fen
 from wutong.web import assets, figures, menu
 from wutong.web.help.about import about
 from wutong.web.words import Words
-
-if TYPE_CHECKING:
-    from wutong.web.view import View
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -48,17 +47,15 @@ def named(values: Iterable[str], words: Words) -> list[tuple[str, str]]:
     return [(str(value), words.say(str(value))) for value in values]
 
 
-def render(template: str, view: "View", values: dict[str, Any]) -> str:
-    """Render a template for a reader."""
-    words, zone = view.words, view.zone
+def render(template: str, values: dict[str, Any], *, words: Words, zone: ZoneInfo, reader: Principal | None) -> str:
+    """Render a template in a reader's language and time zone, with the menu of what the reader may open."""
     given = {
-        "view": view,
         "words": words,
         "_": words.say,
         "count": words.count,
         "duration": functools.partial(figures.duration, words=words),
         "when": functools.partial(figures.moment, zone=zone),
-        "menu": functools.partial(menu.of, view),
+        "menu": functools.partial(menu.of, reader),
         "problem": None,
     }
     return environment().get_template(template).render(given | values)

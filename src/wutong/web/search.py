@@ -41,7 +41,7 @@ def search_page(tx: Tx, view: Annotated[View, needs()], q: Annotated[str, Query(
 
 def _pages(view: View, wanted: str) -> list[Found]:
     kind = view.say("Page")
-    items = [item for _, items in menu.of(view) for item in items]
+    items = [item for _, items in menu.of(view.reader) for item in items]
     named = [(view.say(item.title), item) for item in items]
     return [_found(title, kind, item.path, icon=item.icon) for title, item in named if wanted.lower() in f"{title} {item.title}".lower()]
 

@@ -125,7 +125,8 @@ class View:
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Render a template; with the reader's view as `view` among its values."""
         kept = None if self.partial else self.request.cookies.get(TOAST_COOKIE)
-        response = HTMLResponse(render(template, self, {"flash": _flash(kept), **values}), status)
+        given = {"view": self, "flash": _flash(kept), **values}
+        response = HTMLResponse(render(template, given, words=self.words, zone=self.zone, reader=self.reader), status)
         if kept is not None:
             response.delete_cookie(TOAST_COOKIE)
         if self._toast is not None and self.partial:

@@ -21,7 +21,7 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 _SHIPPED = {
     "python-3.11": "Python and its standard library.",
-    "sklearn": "scikit-learn, pandas, Pillow and what they stand on.",
+    "sklearn": "scikit-learn, pandas, Pillow and their dependencies.",
     "torch-cpu": "PyTorch for processors, with NumPy and Pillow.",
 }
 

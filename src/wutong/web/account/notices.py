@@ -27,5 +27,5 @@ def choose_notices(tx: Tx, view: Mine, wanted: Wanted = []) -> Response:  # noqa
     shown = service.preferences(tx, view.who)
     choice = {(kind, channel): f"{kind}.{channel}" in wanted for kind in NoticeKind for channel in Channel if channel in shown.get(kind, {})}
     service.set_preferences(tx, view.who, choice)
-    view.toast("Kept. You are told as you chose.")
+    view.toast("Saved. You will be notified as you chose.")
     return view.go("/account/notices")

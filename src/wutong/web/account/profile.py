@@ -56,7 +56,7 @@ def set_profile(tx: Tx, view: Mine, name: Text = "", language: Text = "", zone: 
 async def change_password(visit: Visiting, old_password: Text = "", new_password: Text = "") -> Response:
     """Choose another password; other sessions are closed."""
     work = partial(entrance.change_password, visit, old=old_password, new=new_password)
-    return await run_sync(_with_password, visit, work, View(visit, None).say("Your password is changed; your other sessions are closed."))
+    return await run_sync(_with_password, visit, work, View(visit, None).say("Your password is changed; your other sessions are signed out."))
 
 
 @pages.post("/email")

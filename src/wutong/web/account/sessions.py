@@ -26,7 +26,7 @@ def sessions_page(tx: Tx, view: Mine, page: Paging) -> Response:
 def close_others(tx: Tx, view: Mine) -> Response:
     """Close every session but this one."""
     closed = service.close_other_sessions(tx, view.who)
-    view.toast("{n} other sessions are closed.", n=closed)
+    view.toast("{n} other sessions are signed out.", n=closed)
     return view.go("/account/sessions")
 
 
@@ -36,7 +36,7 @@ def close_session(tx: Tx, view: Mine, session_id: str) -> Response:
     done = view.attempt(lambda: service.close_session(tx, view.who, session_id))
     if isinstance(done, Problem):
         return _page(tx, view, PageRequest(), done)
-    view.toast("The session is closed.")
+    view.toast("The session is signed out.")
     return view.go("/account/sessions")
 
 

@@ -48,7 +48,7 @@ def revoke_token(tx: Tx, view: Mine, token_id: str) -> Response:
     done = view.attempt(lambda: service.revoke_token(tx, view.who, token_id))
     if isinstance(done, Problem):
         return _page(tx, view, PageRequest(), done)
-    view.toast("The token is revoked; what used it is refused from now on.")
+    view.toast("The token is revoked; programs that used it are refused from now on.")
     return view.go("/account/tokens")
 
 

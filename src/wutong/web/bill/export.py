@@ -80,12 +80,12 @@ async def _send(visit: Visit, name: str, titles: Iterable[object], read: Read) -
 def _bill_titles(view: View) -> list[str]:
     say = view.say
     about = [say("Month"), say("Job"), say("Name"), say("Person"), say("Flavour"), say("Attempt"), say("Start"), say("Window begins"), say("Kind")]
-    return [*about, say("Card-seconds"), say("From packages (card-seconds)"), say("Yuan a card-hour"), say("Yuan"), say("Entry")]
+    return [*about, say("Card-seconds"), say("From packages (card-seconds)"), say("Yuan per card-hour"), say("Yuan"), say("Entry")]
 
 
 def _statement_titles(view: View) -> list[str]:
     say = view.say
-    about = [say("Number"), say("At what time"), say("Kind"), say("Cause"), say("Number of the cause"), say("Note")]
+    about = [say("ID"), say("Time"), say("Kind"), say("Cause"), say("Cause ID"), say("Note")]
     return [*about, say("Yuan"), say("Balance after"), say("Entry")]
 
 

@@ -63,7 +63,7 @@ def _tiles(report: MonthReport, words: Words) -> list[dict[str, str]]:
     together, ended = report.together, sum(report.ended.values())
     good = report.ended.get(JobState.SUCCEEDED, 0)
     tiles = [
-        (say("Utilisation"), _percent(together.share), "", say("of all card time there was")),
+        (say("Utilisation"), _percent(together.share), "", say("of all available card time")),
         (say("In use, in the mean"), f"{used:.3g}", "PFLOPS", say("of {all} PFLOPS", all=f"{there:.3g}")),
         (
             say("Card-hours used"),
@@ -115,7 +115,7 @@ def _tables(report: MonthReport, words: Words) -> list[list[Part]]:
 
 def _kinds(report: MonthReport, words: Words) -> Part:
     say = words.say
-    heads = [say("Kind of card"), say("Card-hours used"), say("Card-hours there"), say("Share"), say("PFLOPS-hours")]
+    heads = [say("Kind of card"), say("Card-hours used"), say("Card-hours available"), say("Share"), say("PFLOPS-hours")]
     rows = []
     for kind in report.kinds:
         worked = kind.card_seconds / 3600 * kind.pflops
@@ -135,7 +135,7 @@ def _tenants(report: MonthReport, words: Words) -> Part:
         rows.append(
             [str(place), tenant.name, figures.card_hours(tenant.card_seconds), _percent(tenant.card_seconds / all_s if all_s else None), *charged]
         )
-    return _part(say("Who used most"), say("Nobody used cards in this month."), _table(heads, rows, names=2))
+    return _part(say("Top organisations by usage"), say("Nobody used cards in this month."), _table(heads, rows, names=2))
 
 
 def _ends(report: MonthReport, words: Words) -> Part:

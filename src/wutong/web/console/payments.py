@@ -55,16 +55,16 @@ def propose(tx: Tx, view: Finance, tenant_id: Word = "", kind: Word = "", amount
         form = {"tenant_id": tenant_id, "kind": kind, "amount": amount, "reference": reference, "memo": memo}
         return view.page(PAGE, done.status, **_payments(tx, view, PageRequest(), "", "", ""), form=form, problem=done)
     if done.state is ProposalState.APPROVED:
-        view.toast("The payment counts now.")
+        view.toast("The payment is in effect.")
     else:
-        view.toast("The payment is entered. Another person of finance approves it.")
+        view.toast("The payment is entered. Another finance officer has to approve it.")
     return view.go("/console/payments")
 
 
 @pages.post("/console/payments/{proposal_id}/approve")
 def approve(tx: Tx, view: Finance, proposal_id: str) -> Response:
     """Let a payment count."""
-    return _decided(tx, view, view.attempt(lambda: orders.approve_payment(tx, view.who, proposal_id)), view.say("The payment counts now."))
+    return _decided(tx, view, view.attempt(lambda: orders.approve_payment(tx, view.who, proposal_id)), view.say("The payment is in effect."))
 
 
 @pages.post("/console/payments/{proposal_id}/reject")

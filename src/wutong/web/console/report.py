@@ -88,7 +88,7 @@ def report_table(tx: Tx, view: Reads, month: str) -> Response:
     begins, ends = month_bounds(shown)
     tflops = {kind.name: kind.fp16_tflops for kind in centre.list_accelerators(tx)}
     kinds = {pool.name: pool.accelerator for pool in centre.list_pools(tx)}
-    heads = [say("Day"), say("Pool"), say("Kind of card"), say("Card-hours used"), say("Card-hours there"), say("Share"), say("PFLOPS-hours")]
+    heads = [say("Day"), say("Pool"), say("Kind of card"), say("Card-hours used"), say("Card-hours available"), say("Share"), say("PFLOPS-hours")]
     lines = [sheet.BYTE_ORDER_MARK + sheet.line(heads)]
     for slot in centre.utilisation(tx, begins, ends, By.DAY, Group.POOL):
         kind = kinds.get(slot.key, "")

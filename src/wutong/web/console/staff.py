@@ -36,7 +36,7 @@ def grant(tx: Tx, view: Operates, email: Word = "", role: Word = "") -> Response
     done = view.attempt(work)
     if isinstance(done, Problem):
         return view.page("console/staff.html", done.status, **{**_staff(tx, view), "form": {"email": email, "role": role}}, problem=done)
-    view.toast("The role is given.")
+    view.toast("The role is granted.")
     return view.go("/console/staff")
 
 
@@ -46,7 +46,7 @@ def revoke(tx: Tx, view: Operates, person_id: Word = "", role: Word = "") -> Res
     done = view.attempt(lambda: identity.revoke_centre_role(tx, view.who, person_id, _role(role)))
     if isinstance(done, Problem):
         return view.page("console/staff.html", done.status, **_staff(tx, view), problem=done)
-    view.toast("The role is taken back.")
+    view.toast("The role is revoked.")
     return view.go("/console/staff")
 
 

@@ -106,7 +106,7 @@ def set_visibility(tx: Tx, view: Annotated[View, needs(Permission.DATA_PUBLISH)]
     if wanted is Visibility.PUBLIC:
         view.toast("{name} is published.", name=done.name)
     else:
-        view.toast("{name} is taken back.", name=done.name)
+        view.toast("{name} is unpublished.", name=done.name)
     return view.go(f"/data/{repo_id}")
 
 

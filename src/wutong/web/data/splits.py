@@ -39,7 +39,7 @@ class Asked(BaseModel):
     def spec(self) -> SplitSpec:
         """Return what is asked for. Raises `Invalid`."""
         if self.by not in set(GroupBy):
-            raise Invalid(field="by", reason="Choose how the group of a file is told.")
+            raise Invalid(field="by", reason="Choose how files are grouped.")
         return SplitSpec(
             train=_number("train", self.train),
             val=_number("val", self.val),

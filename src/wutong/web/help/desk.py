@@ -54,7 +54,7 @@ def answer(tx: Tx, view: Helps, ticket_id: str, text: Area = "", ask: Line = "")
 @pages.post("/{ticket_id}/assign")
 def assign(tx: Tx, view: Helps, ticket_id: str, person_id: Line = "") -> Response:
     """Name who looks after it, or nobody."""
-    return _after(tx, view, ticket_id, lambda: service.assign(tx, view.who, ticket_id, person_id or None), view.say("Kept."))
+    return _after(tx, view, ticket_id, lambda: service.assign(tx, view.who, ticket_id, person_id or None), view.say("Saved."))
 
 
 @pages.post("/{ticket_id}/close")
@@ -66,7 +66,7 @@ def close(tx: Tx, view: Helps, ticket_id: str) -> Response:
 @pages.post("/{ticket_id}/reopen")
 def reopen(tx: Tx, view: Helps, ticket_id: str) -> Response:
     """Take it up again."""
-    return _after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id, staff=True), view.say("The ticket is open again."))
+    return _after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id, staff=True), view.say("The ticket is reopened."))
 
 
 def _thread(tx: Tx, view: View, ticket_id: str, page: PageRequest, problem: Problem | None = None, text: str = "") -> Response:

@@ -185,7 +185,7 @@ def roles_table(words: Words) -> str:
 def scopes_table(words: Words) -> str:
     """Return the scopes a token may be made with."""
     rows = [(f"`{permission.value}`", words.say(sentence)) for permission, sentence in _MAY.items()]
-    return table((words.say("Scope"), words.say("May")), rows)
+    return table((words.say("Scope"), words.say("Permissions")), rows)
 
 
 def notices_table(words: Words) -> str:

@@ -43,7 +43,7 @@ def open_ticket(tx: Tx, view: Asks, subject: Line = "", text: Area = "", job_id:
     done = view.attempt(lambda: service.open_ticket(tx, view.who, subject=subject, text=text, job_id=job_id.strip() or None))
     if isinstance(done, Problem):
         return view.page("help/new.html", done.status, form={"subject": subject, "text": text, "job_id": job_id}, problem=done)
-    view.toast("Your question is asked. You are told when it is answered.")
+    view.toast("The ticket is submitted. You will be notified of the answer.")
     return view.go(f"/tickets/{done.id}")
 
 
@@ -74,7 +74,7 @@ def close(tx: Tx, view: Asks, ticket_id: str) -> Response:
 @pages.post("/{ticket_id}/reopen")
 def reopen(tx: Tx, view: Asks, ticket_id: str) -> Response:
     """Take it up again."""
-    return after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id), view.say("The ticket is open again."))
+    return after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id), view.say("The ticket is reopened."))
 
 
 def filters_of(state: str, text: str, **more: Any) -> TicketFilters:

@@ -56,7 +56,7 @@ def change_role(tx: Tx, view: Manages, person_id: str, role: Text = "") -> Respo
 def remove_member(tx: Tx, view: Manages, person_id: str) -> Response:
     """Take a member out of the organisation."""
     done = view.attempt(lambda: service.remove_member(tx, view.who, person_id))
-    return _after(tx, view, done, view.say("The member is removed; tokens made here are dead."))
+    return _after(tx, view, done, view.say("The member is removed; tokens created here no longer work."))
 
 
 @pages.post("/leave")
