@@ -52,6 +52,11 @@ def test_states_of_all_versions(state, standing):
         ("FAILED", None, False, EndReason.ENGINE_FAULT),
         ("COMPLETED", None, False, EndReason.COMPLETED),
         ("CANCELLED by 0", {"reason": "completed", "exit_code": 0}, False, EndReason.COMPLETED),
+        ("CANCELLED by 0", {"reason": "failed", "signal": 15}, False, EndReason.CANCELLED),
+        ("CANCELLED by 0", {"reason": "failed", "signal": 15}, True, EndReason.CANCELLED),
+        ("CANCELLED by 0", {"reason": "failed", "exit_code": 3}, False, EndReason.FAILED),
+        ("OUT_OF_MEMORY", {"reason": "failed", "signal": 9}, False, EndReason.OUT_OF_MEMORY),
+        ("FAILED", {"reason": "failed", "signal": 9}, False, EndReason.FAILED),
     ],
 )
 def test_why_a_run_ended(state, result, cancelled, reason):

@@ -5,6 +5,7 @@ starts again under the same id when it is requeued; its restart count, added to 
 """
 
 import functools
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -186,6 +187,8 @@ _FROM_SLURM = {
     "TIMEOUT": (EndReason.TIME_LIMIT, "It reached the cluster's time limit."),
     "LAUNCH_FAILED": (EndReason.ENGINE_FAULT, "The cluster could not start it. It is the centre's fault, not the run's."),
 }
+_SLURMS_SIGNALS = frozenset((signal.SIGTERM, signal.SIGKILL))
+"""What Slurm sends to all of a job at once: the command may be dead of it before its runner has heard that Slurm wants an end."""
 _LOST = "The process that kept the run was lost, and the run with it. It is the centre's fault, not the run's."
 _NOT_LAUNCHED = "The cluster could not start it. It is the centre's fault, not the run's."
 
@@ -199,7 +202,7 @@ def outcome(state: str, exit_status: int, result: Mapping[str, Any] | None, *, b
     word = next((word for word in state.replace("+", " ").replace(",", " ").split() if word in _ENDED), state)
     code, number = (_number(result.get("exit_code")), _number(result.get("signal"))) if result else (None, None)
     said = _reason(result)
-    if said is EndReason.CANCELLED and not cancelled:
+    if (said is EndReason.CANCELLED and not cancelled) or (said is EndReason.FAILED and number in _SLURMS_SIGNALS and word in _FROM_SLURM):
         said = None
     if result is not None and said is not None:
         return Outcome(said, str(result.get("detail", ""))[:2000], code, number)
