@@ -11,6 +11,7 @@ PATIENCE_S = 90
 ENOUGH = 20
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_is_told_when_it_starts(tenant: Tenant):
     tenant.ended(tenant.submit("true", array=f"0-{ENOUGH}"))
     holding = [tenant.submit("sleep 300", time_limit_s=600) for _ in range(4)]

@@ -1,8 +1,9 @@
 from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.centre.forecast.samples import logs
+from tests.centre.forecast.samples import logs, past
 
 from wutong.centre.forecast.course import Course
 from wutong.centre.forecast.replay import replay
@@ -21,6 +22,20 @@ def at_once(jobs: list[Past]) -> list[Past]:
 @given(logs(most_jobs=40))
 def test_a_course_with_true_run_times_is_the_replay(jobs: list[Past]):
     jobs = at_once(jobs)
+    starts = course(jobs).finish()
+    assert [starts[job.ask.name] for job in jobs] == replay(jobs, Machine(16), Policy(Order.EASY))
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(7, 1.0, 1.0), (4, 1.0, 1.0), (9, 8.0, 4.0), (9, 3.0, 3.0), (8, 4.0, 2.0), (3, 9.0, 3.0)],
+        [(3, 2.0, 1.0), (8, 6.0, 2.0), (11, 6.0, 3.0), (2, 6.0, 2.0), (5, 9.0, 3.0)],
+    ],
+)
+def test_jobs_that_end_together_are_counted_together(shapes: list[tuple[int, float, float]]):
+    """Cards, limit and run time of jobs of which several are to end at the moment that is promised to the first in the queue."""
+    jobs = [past(f"j{number}", cards, run, limit_s=limit) for number, (cards, limit, run) in enumerate(shapes)]
     starts = course(jobs).finish()
     assert [starts[job.ask.name] for job in jobs] == replay(jobs, Machine(16), Policy(Order.EASY))
 

@@ -169,13 +169,15 @@ class Course:
 
     def _promise(self, cards: int, free: int) -> tuple[float, int]:
         """Return when the head fits at the latest, and how many cards it leaves over then."""
-        now = self.now_s
+        now, found = self.now_s, inf
         for limit_end, released in self._limits:
+            if limit_end > found:
+                break
             free += released
-            if free >= cards:
-                # A job past its limit is about to be ended.
-                return (limit_end if limit_end > now else now + 1.0), free - cards
-        return inf, free - cards
+            if found == inf and free >= cards:
+                # A job past its limit is about to be ended. All that end at the same moment count.
+                found = limit_end if limit_end > now else now + 1.0
+        return found, free - cards
 
     def _backfill(self, free: int, shadow: float, extra: int) -> tuple[int, int]:
         """Start whoever fits and delays the head by nothing; return what is left free, and left over beside the head."""

@@ -1,6 +1,7 @@
 """A machine's cards while a log is replayed: counted, or packed on nodes. A promise says when a job that does not fit will, and what else may go."""
 
 from collections.abc import Iterable
+from itertools import groupby
 from math import inf
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ from wutong.centre.forecast.rules import Machine
 Grant = Any
 """What a job holds: a number of cards, or cards by node. Only the pool that gave it reads it."""
 Held = tuple[float, int, Grant]
-"""End by the limit, a number that orders ties, and the grant."""
+"""End by the limit, a number that orders ties, and the grant. All that end at the same moment count for what is free then."""
 
 
 class Pool(Protocol):
@@ -49,8 +50,8 @@ class CountedPool:
     def promise(self, cards: int, held: Iterable[Held]) -> float:
         """Reserve cards as early as limits allow."""
         free = self.free
-        for end, _, grant in held:
-            free += grant
+        for end, grants in groupby(held, key=_end):
+            free += sum(grant for _, _, grant in grants)
             if free >= cards:
                 self._extra = free - cards
                 return end
@@ -90,9 +91,10 @@ class NodePool:
     def promise(self, cards: int, held: Iterable[Held]) -> float:
         """Reserve cards as early as limits allow."""
         later = list(self._free)
-        for end, _, grant in held:
-            for node, given in grant.items():
-                later[node] += given
+        for end, grants in groupby(held, key=_end):
+            for _, _, grant in grants:
+                for node, given in grant.items():
+                    later[node] += given
             place = self._place(cards, later)
             if place is not None:
                 self._book(later, place)
@@ -138,3 +140,7 @@ def pool_of(machine: Machine) -> Pool:
 def can_ever_hold(machine: Machine, cards: int) -> bool:
     """Whether a job fits on the empty machine."""
     return 0 < cards <= machine.cards and pool_of(machine).take(cards) is not None
+
+
+def _end(held: Held) -> float:
+    return held[0]

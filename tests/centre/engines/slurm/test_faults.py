@@ -350,6 +350,7 @@ def test_a_node_with_a_full_disk_is_put_aside_and_its_runs_start_elsewhere(full_
         cluster.close()
 
 
+@pytest.mark.slow
 def test_a_full_queue_is_waited_for(lab_accounting):
     lab = lab_accounting
     lab.run("sacctmgr", "-i", "add", "account", "crowded", "GrpSubmitJobs=1")

@@ -86,6 +86,7 @@ def centre(lab_accounting, migrated):
     centre.cluster.close()
 
 
+@pytest.mark.slow
 def test_our_journal_and_slurms_accounts_agree_requeues_included(centre):
     for number in range(4):
         centre.run(f"c-{number}", "sleep 1.1")
