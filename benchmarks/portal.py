@@ -6,6 +6,7 @@ database's, is what is left of it on a machine of its own.
 """
 
 import asyncio
+import gc
 import statistics
 import sys
 import time
@@ -100,6 +101,7 @@ def _row(cost: Cost) -> Row:
 
 def _costs(context: Context, city: City) -> Iterator[Cost]:
     app = create_portal(context)
+    gc.freeze()  # as a server does: what the imports left is never looked through again
     seen: list[str] = []
     event.listen(context.database.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
     server = city.centre.pids()["postgres"]

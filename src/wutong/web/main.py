@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wutong.doorway.context import Context
 from wutong.doorway.frame import Frame
 from wutong.web import assets, errors
+from wutong.web.built import FOR_EVER, Built
 from wutong.web.live import Live
 from wutong.web.nouns import PAGES
 
@@ -37,7 +38,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def create_portal(context: Context) -> FastAPI:
@@ -52,6 +52,7 @@ def create_portal(context: Context) -> FastAPI:
     app.add_middleware(Headers)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Frame, tell=errors.tell)
+    app.add_middleware(Built, headers=HEADERS)
     return app
 
 
