@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from tests.flows.stage import Tenant
 
 from wutong.sdk import catalogue, jobs

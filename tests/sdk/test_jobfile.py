@@ -1,7 +1,7 @@
 """Job files: what is written is read again as it was; what is no job is explained, and hostile text costs nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wutong.sdk import jobfile
@@ -11,6 +11,8 @@ words = st.text(st.characters(exclude_categories=("C",), exclude_characters="/\\
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=80)
 
 
+@example(JobRequest(name="ends", command="\x85"))
+@example(JobRequest(name="ends", command="a\u2028b\nc\u2029"))
 @given(
     st.builds(
         JobRequest,

@@ -61,13 +61,18 @@ class _Plain(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+_ODD_ENDS = frozenset("\x85\u2028\u2029")
+
+
 class _Readable(yaml.SafeDumper):
     """YAML in which a text of several lines stands as such."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     lines = "\n" in text and all(line == line.rstrip() for line in text.split("\n"))
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if lines else None)
+    # YAML's other line ends would be read again as blanks unless they are written as escapes.
+    style = '"' if _ODD_ENDS.intersection(text) else "|" if lines else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Readable.add_representer(str, _text)
