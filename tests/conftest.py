@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from tests.postoffice import PostOffice
 from tests.tables import empty
 
 from wutong.app.migrate import migrate
@@ -95,3 +96,11 @@ def fake_clock() -> Iterator[clock.FakeClock]:
 def home(tmp_path: Path) -> Path:
     """A folder for a centre's state."""
     return tmp_path / "home"
+
+
+@pytest.fixture
+def office() -> Iterator[PostOffice]:
+    """A mail server that is there."""
+    running = PostOffice().open()
+    yield running
+    running.close()

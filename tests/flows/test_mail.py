@@ -3,20 +3,12 @@
 import time
 
 import pytest
-from tests.postoffice import PostOffice
 
 from wutong.app.trial import OPERATOR_PASSWORD, TrialCentre, new_credit_code
 
 PATIENCE_S = 150
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-@pytest.fixture
-def office():
-    running = PostOffice().open()
-    yield running
-    running.close()
 
 
 @pytest.fixture

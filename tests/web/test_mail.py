@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 from tests.desk.notices.test_notices import end_job
-from tests.postoffice import PostOffice
 
 from wutong.app.health import check_database
 from wutong.desk.notices.mailer import Mailer
@@ -21,13 +20,6 @@ from wutong.kit.outbox import PAUSES, Outbox, Postman
 
 WAIT_S = MAIL_AFTER[NoticeKind.JOB_ENDED].total_seconds()
 FIRST_PAUSE_S = PAUSES[0].total_seconds()
-
-
-@pytest.fixture
-def office():
-    running = PostOffice().open()
-    yield running
-    running.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
+from wutong.sdk.money import TopUpRequest
 from wutong.sdk.wire import Received, Sent
 
 if TYPE_CHECKING:
@@ -34,14 +35,10 @@ class Proposal(Received):
     payment_id: str | None
 
 
-class ProposalRequest(Sent):
-    """A payment for another person to approve."""
+class ProposalRequest(TopUpRequest):
+    """A payment for another person to approve: a top-up, or a refund."""
 
-    tenant_id: str = Field(max_length=100)
     kind: Literal["top_up", "refund"] = "top_up"
-    amount_fen: int = Field(description="Fen that arrived, or went back; more than zero.")
-    reference: str = Field(min_length=1, max_length=100, description="The bank's reference of the transfer; each counts once.")
-    memo: str = Field("", max_length=200)
 
 
 class ProposalRejection(Sent):

@@ -46,7 +46,6 @@ def billed(cluster, name):
     return [seconds[restart] for restart in sorted(seconds)]
 
 
-@pytest.mark.slow
 def test_each_start_is_billed_as_it_is_counted(cluster, books):
     name = cluster.submit('[ "$WUTONG_RESTART" = 1 ] && sleep 2 || sleep 60')
     cluster.running(name)

@@ -109,7 +109,6 @@ def test_a_kill_between_any_two_actions_loses_and_doubles_nothing(make, small_la
         assert len(starts_of(small_lab, spec.name)) == 1
 
 
-@pytest.mark.slow
 def test_submissions_that_the_controller_lost_are_made_again_though_their_ids_are_given_to_others(cluster, small_lab):
     blockers = [cluster.submit("sleep 600", slots=2, time_limit_s=900) for _node in range(2)]
     for name in blockers:
