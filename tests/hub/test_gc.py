@@ -79,6 +79,26 @@ def test_a_blob_recorded_again_while_marked_stays(hub: Hub, fake_clock: clock.Fa
     assert hub.blobs.exists(sha(b"orphan"))
 
 
+def test_what_something_outside_the_hub_holds_stays_though_no_organisation_owns_it(hub: Hub, fake_clock: clock.FakeClock) -> None:
+    with hub.blobs.intake() as intake:
+        held, marked, orphan = (intake.add([data]) for data in (b"held", b"marked", b"orphan"))
+    hub.run(service.hold_blob, held, "attachment:1", blobs=hub.blobs)
+    collect(hub)
+    fake_clock.advance(timedelta(hours=23).total_seconds())
+    hub.run(service.hold_blob, marked, "attachment:2", blobs=hub.blobs)
+    hub.upload(b"held")
+    fake_clock.advance(timedelta(days=20).total_seconds())
+    collect(hub)
+    fake_clock.advance(timedelta(days=2).total_seconds())
+    collect(hub)
+    assert {blob.sha256 for blob in hub.blobs.list()} == {held.sha256, marked.sha256}
+    assert hub.used() == 0
+    with pytest.raises(MissingBlobs):
+        hub.run(service.hold_blob, orphan, "attachment:3", blobs=hub.blobs)
+    with pytest.raises(MissingBlobs):
+        hub.commit({"a": b"held"}, upload=False)
+
+
 def test_recording_waits_for_a_sweep_and_then_sees_that_the_bytes_are_gone(hub: Hub, fake_clock: clock.FakeClock) -> None:
     with hub.blobs.intake() as intake:
         blob = intake.add([b"orphan"])

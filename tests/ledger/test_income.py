@@ -39,3 +39,14 @@ def test_every_pocket_is_told_apart_and_what_was_taken_back_is_not_earned(sessio
     ledger.post(session, [Transfer("o", orders, revenue, 70, "order", "o1", "m", now)])
     assert earned(session)[AccountKind.DEFERRED] == 70
     assert earned(session, since=now + timedelta(hours=1), until=now + timedelta(hours=2)) == {}
+
+
+def test_months_are_added_up_from_the_index_alone(session):
+    from sqlalchemy import text
+
+    from wutong.ledger.income import _INCOME
+
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    values = {"centre": "centre", "revenue": "revenue", "unit": "fen", "since": clock.now(), "until": clock.now()}
+    plan = "\n".join(session.scalars(text(f"EXPLAIN {_INCOME.text}"), values))
+    assert "using ix_ledger_transfer_earned on ledger_transfer" in plan

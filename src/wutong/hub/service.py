@@ -2,7 +2,7 @@
 
 from wutong.hub.archives.pack import stream_tar
 from wutong.hub.blobs.local import LocalBlobs
-from wutong.hub.blobs.service import missing_blobs, open_blobs, record_blobs
+from wutong.hub.blobs.service import hold_blob, missing_blobs, open_blobs, record_blobs
 from wutong.hub.previews.service import open_picture, preview
 from wutong.hub.repos.browse import find_versions, get_numbered, list_folder, newest_of
 from wutong.hub.repos.service import (
@@ -63,6 +63,7 @@ __all__ = [
     "get_repo",
     "get_upload",
     "get_version",
+    "hold_blob",
     "ingest_folder",
     "list_files",
     "list_folder",

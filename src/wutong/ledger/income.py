@@ -1,4 +1,4 @@
-"""What the centre earned in a time, and out of which pockets. It reads every transfer: for reports, not for pages that are asked for often."""
+"""What the centre earned in a time, and out of which pockets. It reads what was moved in that time, and nothing else."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,17 +8,20 @@ from sqlalchemy.orm import Session
 
 from wutong.ledger.rules import CENTRE, FEN, AccountKind
 
+# One pass over an index of what was moved in the span (its condition is repeated here, or it would not be used): money that is only set aside and let
+# go again is not in it. Adding up by pairs of accounts first leaves some hundred rows to tell apart.
 _INCOME = text("""
     WITH revenue AS (SELECT id FROM ledger_account WHERE owner = :centre AND kind = :revenue AND unit = :unit),
-    moved AS (
-        SELECT from_account AS other, amount FROM ledger_transfer
-        WHERE to_account IN (SELECT id FROM revenue) AND at >= :since AND at < :until
+    moved AS MATERIALIZED (
+        SELECT from_account, to_account, sum(amount) AS amount FROM ledger_transfer
+        WHERE kind NOT IN ('hold', 'release') AND at >= :since AND at < :until GROUP BY 1, 2),
+    earned AS (
+        SELECT from_account AS other, amount FROM moved WHERE to_account IN (SELECT id FROM revenue)
         UNION ALL
-        SELECT to_account, -amount FROM ledger_transfer
-        WHERE from_account IN (SELECT id FROM revenue) AND at >= :since AND at < :until)
+        SELECT to_account, -amount FROM moved WHERE from_account IN (SELECT id FROM revenue))
     SELECT CASE WHEN a.kind = 'hold' THEN CASE WHEN a.label = '' THEN 'cash' ELSE 'credit' END ELSE a.kind END AS pocket,
-        CAST(sum(m.amount) AS bigint)
-    FROM moved m JOIN ledger_account a ON a.id = m.other GROUP BY 1 HAVING sum(m.amount) <> 0 ORDER BY 2 DESC, 1""")
+        CAST(sum(e.amount) AS bigint)
+    FROM earned e JOIN ledger_account a ON a.id = e.other GROUP BY 1 HAVING sum(e.amount) <> 0 ORDER BY 2 DESC, 1""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,12 @@ class TransferRow(Base):
             postgresql_where=text("net <> 0"),
             postgresql_include=["net", "leg"],
         ),
+        Index(
+            "ix_ledger_transfer_earned",
+            "at",
+            postgresql_where=text("kind NOT IN ('hold', 'release')"),
+            postgresql_include=["from_account", "to_account", "amount"],
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

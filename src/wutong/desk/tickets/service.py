@@ -51,6 +51,12 @@ def list_messages(session: Session, who: Principal, ticket_id: str, page: PageRe
     return cut(store.list_messages(session, ticket.id, _number(page.after) or 0, page.limit + 1), page)
 
 
+def last_message(session: Session, who: Principal, ticket_id: str, *, staff: bool = False) -> tuple[Ticket, Message]:
+    """Return a ticket the caller may see, locked, and what was written in it last."""
+    ticket = _find(session, ticket_id, _scope(who, staff=staff), lock=True)
+    return ticket, store.get_message(session, ticket.last_message)
+
+
 def list_tickets(session: Session, who: Principal, filters: TicketFilters = NO_FILTERS, page: PageRequest | None = None) -> Page[Ticket]:
     """Page through the tickets of the caller's tenant, those with the latest message first."""
     return _list(session, who, filters, page, require_tenant(who, Permission.TENANT_READ))

@@ -40,7 +40,12 @@ def add_message(session: Session, row: dict[str, Any]) -> int:
 def list_messages(session: Session, ticket_id: str, after: int, limit: int) -> list[Message]:
     """Read messages after one, the oldest first."""
     query = select(MessageRow).where(MessageRow.ticket_id == ticket_id, MessageRow.id > after).order_by(MessageRow.id).limit(limit)
-    return [Message(row.id, row.ticket_id, row.person_id, row.name, row.staff, row.text, row.at) for row in session.scalars(query)]
+    return [_message(row) for row in session.scalars(query)]
+
+
+def get_message(session: Session, message_id: int) -> Message:
+    """Read one message, which is there."""
+    return _message(session.get_one(MessageRow, message_id))
 
 
 def writers(session: Session, ticket_id: str) -> list[tuple[str, bool]]:
@@ -110,3 +115,7 @@ def _wanted(filters: TicketFilters, tenant_id: str | None, person_id: str) -> li
 def _ticket(row: TicketRow) -> Ticket:
     values = {name: getattr(row, name) for name in Ticket.__dataclass_fields__}
     return Ticket(**{**values, "state": TicketState(row.state)})
+
+
+def _message(row: MessageRow) -> Message:
+    return Message(row.id, row.ticket_id, row.person_id, row.name, row.staff, row.text, row.at)

@@ -57,6 +57,17 @@ def record_blobs(session: Session, tenant_id: str, files: Iterable[File | Blob],
     return _own(session, tenant_id, list(given))
 
 
+def hold_blob(session: Session, blob: Blob, holder: str, *, blobs: BlobStore) -> None:
+    """Keep a blob that was just put into the store for something outside the hub, in no organisation's quota and for good.
+
+    The hub gives it to nobody: whoever holds it decides who reads it. Raises `MissingBlobs` as `record_blobs` does.
+    """
+    now = clock.now()
+    if store.record(session, [blob], now) and not blobs.exists(blob.sha256):
+        raise MissingBlobs([blob.sha256])
+    store.hold(session, blob.sha256, holder, now)
+
+
 def claim_blobs(session: Session, tenant_id: str, files: Sequence[File]) -> None:
     """Check that a tenant may use every file's blob and make it an owner of the published ones. Raises `MissingBlobs` with all that it may not."""
     wanted = sorted({file.sha256 for file in files})

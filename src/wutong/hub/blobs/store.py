@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ARRAY, BigInteger, Text, bindparam, select, text
+from sqlalchemy import ARRAY, BigInteger, Text, bindparam, insert, select, text
 from sqlalchemy.orm import Session
 
 from wutong.hub.blobs.rules import Blob
-from wutong.hub.blobs.tables import BlobRow
+from wutong.hub.blobs.tables import BlobRow, HoldRow
 
 _RECORD = text(
     """
@@ -59,6 +59,11 @@ def own(session: Session, tenant_id: str, digests: Sequence[str], keep_until: da
     """Make the tenant an owner of recorded blobs. Returns how many bytes it did not own before."""
     given = {"tenant_id": tenant_id, "digests": list(digests), "keep_until": keep_until}
     return sum(session.scalars(_OWN, given))
+
+
+def hold(session: Session, sha256: str, holder: str, now: datetime) -> None:
+    """Let something outside the hub keep a recorded blob."""
+    session.execute(insert(HoldRow).values(holder=holder, sha256=sha256, since=now))
 
 
 def keep(session: Session, tenant_id: str, digests: Sequence[str], keep_until: datetime) -> None:

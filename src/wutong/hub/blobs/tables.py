@@ -33,3 +33,14 @@ class OwnerRow(Base):
     sha256: Mapped[str] = mapped_column(ForeignKey("hub_blob.sha256"), primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     keep_until: Mapped[datetime]
+
+
+class HoldRow(Base):
+    """Something outside the hub that keeps a blob, in no organisation's quota; `holder` names it, as `attachment:<id>`."""
+
+    __tablename__ = "hub_hold"
+    __table_args__ = (Index("ix_hub_hold_sha256", "sha256"),)
+
+    holder: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("hub_blob.sha256"))
+    since: Mapped[datetime]

@@ -80,22 +80,25 @@ def mark(session: Session, digests: Sequence[str], now: datetime) -> None:
         """
         UPDATE hub_blob blob SET marked_at = :now WHERE sha256 = ANY(:digests) AND marked_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM hub_blob_owner owner WHERE owner.sha256 = blob.sha256)
+        AND NOT EXISTS (SELECT 1 FROM hub_hold hold WHERE hold.sha256 = blob.sha256)
         """
     ).bindparams(_DIGESTS)
     session.execute(marked, {"digests": list(digests), "now": now})
 
 
 def lock_marked(session: Session, before: datetime, limit: int) -> tuple[list[str], list[str]]:
-    """Lock blobs marked before a moment: (those without owner, those with). Under the lock no owner can be added: its foreign key waits."""
+    """Lock blobs marked before a moment: (those nobody keeps, those somebody does). Nobody can begin to under the lock: the foreign key waits."""
     wanted = text("SELECT sha256 FROM hub_blob WHERE marked_at < :before ORDER BY marked_at LIMIT :limit FOR UPDATE SKIP LOCKED")
     found = list(session.scalars(wanted, {"before": before, "limit": limit}))
-    owned = text("SELECT DISTINCT sha256 FROM hub_blob_owner WHERE sha256 = ANY(:digests)").bindparams(_DIGESTS)
+    owned = text(
+        "SELECT sha256 FROM hub_blob_owner WHERE sha256 = ANY(:digests) UNION SELECT sha256 FROM hub_hold WHERE sha256 = ANY(:digests)"
+    ).bindparams(_DIGESTS)
     kept = set(session.scalars(owned, {"digests": found})) if found else set()
     return [digest for digest in found if digest not in kept], sorted(kept)
 
 
 def unmark(session: Session, digests: Sequence[str]) -> None:
-    """Take the mark off blobs that turned out to have owners."""
+    """Take the mark off blobs that turned out to be kept."""
     session.execute(text("UPDATE hub_blob SET marked_at = NULL WHERE sha256 = ANY(:digests)").bindparams(_DIGESTS), {"digests": list(digests)})
 
 
