@@ -5,9 +5,11 @@ It runs a centre of its own in which a few things have happened. The list of pag
 
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 from wutong.app.trial import Account, TrialCentre
 from wutong.sdk.client import Client
 from wutong.sdk.data import RepoKind
+from wutong.sdk.tickets import attach_file
 from wutong.sdk.transfer import push
 
 OUT = Path("screenshots")
@@ -69,7 +72,7 @@ def settle(centre: TrialCentre) -> Settled:
         "chapter": "job-file",
         "secret": "wti_not-an-invitation",
         "webhook_id": _made(centre, owner, "/webhooks", {"url": "https://hooks.example.cn/wutong"}, "webhook"),
-        "ticket_id": _made(centre, owner, "/tickets", {"subject": "作业为什么在排队？", "text": "已经等了两个小时。"}, None),
+        **_ticket(centre, owner),
     }
     return Settled(owner, centre.operator(), objects)
 
@@ -88,6 +91,26 @@ def _submit(centre: TrialCentre, owner: Account, **about: Any) -> str:
 def _made(centre: TrialCentre, owner: Account, path: str, body: dict[str, Any], within: str | None) -> str:
     answer = centre.call("POST", path, token=owner.token, body=body)
     return str((answer[within] if within else answer)["id"])
+
+
+def _ticket(centre: TrialCentre, owner: Account) -> dict[str, str]:
+    """Ask something, with a log excerpt and a picture."""
+    ticket_id = _made(centre, owner, "/tickets", {"subject": "作业为什么在排队？", "text": "已经等了两个小时。"}, None)
+    with tempfile.TemporaryDirectory() as folder, Client(centre.url, owner.token) as client:
+        log, picture = Path(folder) / "运行日志.log", Path(folder) / "loss.png"
+        log.write_text("".join(f"epoch {number} loss {1 / number:.3f}\n" for number in range(1, 40)))
+        picture.write_bytes(_picture(320, 180))
+        attach_file(client, ticket_id, picture)
+        return {"ticket_id": ticket_id, "attachment_id": attach_file(client, ticket_id, log).id}
+
+
+def _picture(width: int, height: int) -> bytes:
+    """Make a picture (PNG) of a falling curve."""
+    rows = b"".join(b"\0" + bytes(30 if row * (column + 40) < 40 * height else 220 for column in range(width)) for row in range(height))
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
 
 
 def _order(centre: TrialCentre, owner: Account) -> str:
@@ -166,6 +189,7 @@ PATHS = {
         "/tickets",
         "/tickets/new",
         "/tickets/{ticket_id}",
+        "/tickets/{ticket_id}/files/{attachment_id}",
         "/inbox",
         "/guide",
     ],
@@ -193,6 +217,7 @@ PATHS = {
         "/console/whatif",
         "/console/tickets",
         "/console/tickets/{ticket_id}",
+        "/console/tickets/{ticket_id}/files/{attachment_id}",
         "/wall",
     ],
 }
@@ -224,6 +249,8 @@ NO_PAGES = {
     "/join",
     "/tickets/{ticket_id}/part",
     "/console/tickets/{ticket_id}/part",
+    "/tickets/{ticket_id}/files/{attachment_id}/picture",
+    "/console/tickets/{ticket_id}/files/{attachment_id}/picture",
     "/inbox/badge",
     "/announcements/now",
     "/oidc/{name}",

@@ -45,6 +45,28 @@ def test_a_ticket_is_answered_and_its_owner_is_told(owner: Person, operator: Per
     assert "Reopen it first" in operator.quick("ticket", "answer", ticket, "Late", status=1).err
 
 
+def test_files_go_with_a_ticket_and_come_back(owner: Person, operator: Person, tmp_path: Path):
+    log, script, large = tmp_path / "运行 日志.log", tmp_path / "fix.sh", tmp_path / "core"
+    log.write_text("epoch 1\nboom\n")
+    script.write_text("echo fixed\n")
+    with large.open("wb") as file:
+        file.truncate(17 * 1024 * 1024)
+    assert "larger than 16 MiB" in owner.quick("ticket", "open", "A", "B", "--attach", str(large), status=1).err
+    many = [word for _ in range(6) for word in ("--attach", str(log))]
+    assert "at most 5 files" in owner.quick("ticket", "open", "A", "B", *many, status=1).err
+    ticket = owner.ask("ticket", "open", f"Crash {secrets.token_hex(3)}", "Look.", "--attach", str(log))["id"]
+    operator.quick("ticket", "answer", ticket, "Use this.", "--attach", str(script))
+    asked, answered = owner.ask("ticket", "show", ticket)["messages"]
+    assert [(each["name"], each["size_bytes"]) for each in asked["attachments"]] == [("运行 日志.log", 13)]
+    fetched = tmp_path / "fetched.sh"
+    owner.quick("ticket", "download", ticket, answered["attachments"][0]["id"], "--to", str(fetched))
+    assert fetched.read_text() == "echo fixed\n"
+    assert "is there already" in owner.quick("ticket", "download", ticket, answered["attachments"][0]["id"], "--to", str(fetched), status=1).err
+    operator.quick("ticket", "download", ticket, asked["attachments"][0]["id"], "--to", str(tmp_path / "seen.log"), "--centre")
+    assert (tmp_path / "seen.log").read_bytes() == log.read_bytes()
+    assert "has no file" in owner.quick("ticket", "download", ticket, "att_none", status=1).err
+
+
 def test_what_one_is_told_of_is_ones_choice(owner: Person):
     changed = owner.ask("inbox", "choose", "job_ended", "mail", "off")
     assert [(each["kind"], each["channel"]) for each in changed if not each["wanted"]] == [("job_ended", "mail")]

@@ -44,6 +44,10 @@ def _ticket(door: Door) -> str:
     return str(door.ok("owner", "POST", "/tickets", json={"subject": SECRET_NAME, "text": SECRET_NAME})["id"])
 
 
+def _attachment(door: Door) -> str:
+    return str(door.ok("owner", "POST", f"/tickets/{_ticket(door)}/attachments?name={SECRET_NAME}", content=SECRET_NAME.encode())["id"])
+
+
 def _webhook(door: Door) -> str:
     made = door.ok("owner", "POST", "/webhooks", json={"url": f"https://{SECRET_NAME}.example.cn/"})["webhook"]["id"]
     others = [each["id"] for each in door.ok("owner", "GET", "/webhooks")["items"] if each["id"] != made]
@@ -68,6 +72,7 @@ NAMED: dict[str, Callable[[Door], str] | str] = {
     "run_name": "wutong-none-1",
     "secret": "wti_no-such-invitation",
     "ticket_id": _ticket,
+    "attachment_id": _attachment,
     "webhook_id": _webhook,
     "delivery_id": "whd_none",
     "person_id": _owner,

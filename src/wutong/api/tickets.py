@@ -8,6 +8,7 @@ from fastapi import Query
 from sqlalchemy.orm import Session
 
 from wutong.api.auth import Router, Tx, needs
+from wutong.desk.attachments import service as attachments
 from wutong.desk.tickets import service
 from wutong.desk.tickets.rules import Message, Ticket, TicketFilters, TicketState
 from wutong.doorway.paging import Paging
@@ -56,10 +57,10 @@ def get_ticket(tx: Tx, who: Asks, ticket_id: str) -> wire.Ticket:
     return _one(tx, who, service.get_ticket(tx, who, ticket_id))
 
 
-@router.get("/{ticket_id}/messages", response_model=Listed[wire.Message])
-def list_ticket_messages(tx: Tx, who: Asks, ticket_id: str, page: Paging) -> Page[Message]:
-    """List what was written, the oldest first."""
-    return service.list_messages(tx, who, ticket_id, page)
+@router.get("/{ticket_id}/messages")
+def list_ticket_messages(tx: Tx, who: Asks, ticket_id: str, page: Paging) -> Listed[wire.Message]:
+    """List what was written, the oldest first, with its files."""
+    return _written(tx, service.list_messages(tx, who, ticket_id, page))
 
 
 @router.post("/{ticket_id}/messages", status_code=201)
@@ -111,10 +112,10 @@ def get_any_ticket(tx: Tx, who: Helps, ticket_id: str) -> wire.Ticket:
     return _one(tx, who, service.get_ticket(tx, who, ticket_id, staff=True))
 
 
-@staff_router.get("/{ticket_id}/messages", response_model=Listed[wire.Message])
-def list_any_ticket_messages(tx: Tx, who: Helps, ticket_id: str, page: Paging) -> Page[Message]:
-    """List what was written in a ticket of any organisation, the oldest first."""
-    return service.list_messages(tx, who, ticket_id, page, staff=True)
+@staff_router.get("/{ticket_id}/messages")
+def list_any_ticket_messages(tx: Tx, who: Helps, ticket_id: str, page: Paging) -> Listed[wire.Message]:
+    """List what was written in a ticket of any organisation, the oldest first, with its files."""
+    return _written(tx, service.list_messages(tx, who, ticket_id, page, staff=True))
 
 
 @staff_router.post("/{ticket_id}/messages", status_code=201)
@@ -162,3 +163,9 @@ def told(tx: Session, who: Principal, tickets: Sequence[Ticket]) -> list[wire.Ti
 
 def _one(tx: Session, who: Principal, ticket: Ticket) -> wire.Ticket:
     return told(tx, who, [ticket])[0]
+
+
+def _written(tx: Session, found: Page[Message]) -> Listed[wire.Message]:
+    files = attachments.attachments_of(tx, found.items)
+    told = [wire.Message.model_validate({**asdict(each), "attachments": files.get(each.id, [])}) for each in found.items]
+    return Listed[wire.Message](items=told, next=found.next)

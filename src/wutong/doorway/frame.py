@@ -17,12 +17,14 @@ log = get_logger(__name__)
 JSON_LIMIT_BYTES = 2 * 1024 * 1024
 # Routes that take bytes rather than JSON check sizes themselves.
 UNLIMITED = ("/api/v1/uploads", "/api/v1/admin/plans/log")
-# A page's form that sends one file without the help of scripts.
+# A page's form that sends files without the help of scripts, and a file of a ticket; the latter has a limit of its own, told in better words.
 FILE_LIMIT_BYTES = 100 * 1024 * 1024
 # A version of 200,000 files, as a list of their paths and digests.
 LIST_LIMIT_BYTES = 48 * 1024 * 1024
 _LARGER = (
     (re.compile(r"/data/repo_[0-9a-z]{20}/file"), FILE_LIMIT_BYTES),
+    (re.compile(r"/tickets|/(console/)?tickets/tick_[0-9a-z]{20}/(reply|answer)"), FILE_LIMIT_BYTES),
+    (re.compile(r"/api/v1/(admin/)?tickets/tick_[0-9a-z]{20}/attachments"), FILE_LIMIT_BYTES),
     (re.compile(r"/api/v1/repos/repo_[0-9a-z]{20}/versions"), LIST_LIMIT_BYTES),
 )
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ from wutong.sdk.wire import Received, Sent
 if TYPE_CHECKING:
     from wutong.sdk.client import Client  # the server imports the wire types, and does without the HTTP client
 
+MOST_FILES = 5
+MOST_FILE_BYTES = 16 * 1024 * 1024
 TicketStateName = Literal["open", "answered", "waiting", "closed", "reopened"]
 
 
@@ -41,8 +44,21 @@ class Ticket(Received):
     closed_at: datetime | None
 
 
+class Attachment(Received):
+    """A file that goes with a message; `picture` tells that its bytes are a picture browsers show."""
+
+    id: str
+    ticket_id: str
+    message_id: int
+    name: str
+    size_bytes: int
+    sha256: str
+    picture: bool
+    at: datetime
+
+
 class Message(Received):
-    """What somebody wrote; `staff` tells that it was somebody of the centre."""
+    """What somebody wrote, with its files; `staff` tells that it was somebody of the centre."""
 
     id: int
     person_id: str
@@ -50,6 +66,7 @@ class Message(Received):
     staff: bool
     text: str
     at: datetime
+    attachments: list[Attachment] = Field(default_factory=list)
 
 
 class Reply(Sent):
@@ -128,6 +145,22 @@ def answer(client: "Client", ticket_id: str, text: str, *, ask: bool = False) ->
     return client.post(f"/api/v1/admin/tickets/{quote(ticket_id, safe='')}/messages", Answer(text=text, ask=ask), Ticket)
 
 
+def attach_file(client: "Client", ticket_id: str, path: Path, *, staff: bool = False) -> Attachment:
+    """Attach a file to what the caller wrote last in a ticket."""
+    with path.open("rb") as file:
+        size = {"Content-Length": str(path.stat().st_size)}
+        answer = client.send("POST", f"{_files(ticket_id, staff=staff)}", params={"name": path.name}, headers=size, content=file)
+    return Attachment.model_validate_json(answer.content)
+
+
+def download_attachment(client: "Client", ticket_id: str, attachment_id: str, target: Path, *, staff: bool = False) -> None:
+    """Write a file of a ticket to `target`, which must not exist."""
+    address = f"{_files(ticket_id, staff=staff)}/{quote(attachment_id, safe='')}"
+    with client.stream("GET", address) as answer, target.open("xb") as file:
+        for piece in answer.iter_bytes():
+            file.write(piece)
+
+
 def change_ticket(client: "Client", ticket_id: str, state: Literal["closed", "reopened"], *, staff: bool = False) -> Ticket:
     """Close a ticket, or take it up again."""
     return client.put(f"{base(staff=staff)}/{quote(ticket_id, safe='')}/state", TicketChange(state=state), Ticket)
@@ -141,3 +174,7 @@ def assign(client: "Client", ticket_id: str, person_id: str | None) -> Ticket:
 def mark_seen(client: "Client", ticket_id: str, *, staff: bool = False) -> None:
     """Note that the caller has read a ticket to its end."""
     client.send("POST", f"{base(staff=staff)}/{quote(ticket_id, safe='')}/seen")
+
+
+def _files(ticket_id: str, *, staff: bool) -> str:
+    return f"{base(staff=staff)}/{quote(ticket_id, safe='')}/attachments"

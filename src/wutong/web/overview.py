@@ -57,6 +57,6 @@ def _state(tx: Tx, view: View, tenant_id: str) -> dict[str, Any]:
 
 def _first_steps(tx: Tx, view: View, balance: Balance | None, states: Mapping[JobState, int], latest: Sequence[Job]) -> dict[str, Any]:
     """Return the guide of an organisation that is new here, unless it was put away."""
-    if guide.is_put_away(view) or not guide.is_new(states):
+    if not guide.is_new(states) or guide.is_put_away(tx, view):
         return {"guide": None}
     return guide.shown(guide.standing(tx, view, balance, latest))

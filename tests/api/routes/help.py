@@ -16,6 +16,22 @@ def _with(body: dict[str, Any], make: Any = _ticket) -> Any:
     return lambda door: {**make(door), "json": body}
 
 
+def _with_file(door: Door) -> dict[str, Any]:
+    made = _ticket(door)
+    sent = door.ok("colleague", "POST", f"/tickets/{made['ticket_id']}/attachments?name=run.log", content=b"boom")
+    return {**made, "attachment_id": sent["id"]}
+
+
+def _file(door: Door) -> dict[str, Any]:
+    return {**_ticket(door), "params": {"name": "运行日志.log"}, "content": b"boom"}
+
+
+def _answered(door: Door) -> dict[str, Any]:
+    made = _file(door)
+    door.ok("operator", "POST", f"/admin/tickets/{made['ticket_id']}/messages", json={"text": "Try this."})
+    return made
+
+
 def _announced(door: Door) -> dict[str, Any]:
     body = {"title_zh": "通知", "title_en": "Notice", "audience": "everyone"}
     return {"announcement_id": door.ok("operator", "POST", "/admin/announcements", json=body)["id"]}
@@ -52,6 +68,10 @@ ROUTES = {
     "POST /api/v1/tickets/{ticket_id}/messages": Try(201, 201, 201, make=_with({"text": "More."})),
     "PUT /api/v1/tickets/{ticket_id}/state": Try(make=_with({"state": "closed"})),
     "POST /api/v1/tickets/{ticket_id}/seen": Try(204, 204, 204, make=_ticket),
+    # A file goes with what its sender wrote last, which here the colleague did.
+    "POST /api/v1/tickets/{ticket_id}/attachments": Try(409, 201, 409, make=_file),
+    "GET /api/v1/tickets/{ticket_id}/attachments/{attachment_id}": Try(make=_with_file),
+    "POST /api/v1/admin/tickets/{ticket_id}/attachments": staff_only(operator=201, make=_answered),
     "GET /api/v1/admin/tickets": staff_only(),
     "GET /api/v1/admin/tickets/helpers": staff_only(),
     "GET /api/v1/admin/tickets/{ticket_id}": staff_only(make=_ticket),
@@ -62,6 +82,7 @@ ROUTES = {
         make=lambda door: {**_ticket(door), "json": {"person_id": door.people["operator"].person_id}}
     ),
     "POST /api/v1/admin/tickets/{ticket_id}/seen": staff_only(operator=204, make=_ticket),
+    "GET /api/v1/admin/tickets/{ticket_id}/attachments/{attachment_id}": staff_only(make=_with_file),
     "GET /api/v1/announcements": Try(200, 200, 200, 200, 200, 200, why="visitors are told, too"),
     "POST /api/v1/announcements/{announcement_id}/dismiss": Try(204, 204, 204, 204, 204, make=_announced, why="announced to everybody"),
     "GET /api/v1/admin/announcements": staff_only(),

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Form, Query, Response
+from fastapi import Form, Query, Request, Response
+from sqlalchemy.orm import Session
 
 from wutong.desk.tickets import service
 from wutong.desk.tickets.rules import Ticket, TicketState
@@ -13,15 +14,15 @@ from wutong.identity import service as identity
 from wutong.identity.rules import Permission
 from wutong.kit.errors import Problem
 from wutong.kit.paging import PageRequest
-from wutong.web.help.tickets import filters_of, listed, thread
-from wutong.web.view import Pages, View
+from wutong.web.help.sending import Sent, receive
+from wutong.web.help.tickets import MOST_TYPED, filters_of, listed, show_file, show_picture, thread
+from wutong.web.view import Pages, Unread, View
 
 pages = Pages(prefix="/console/tickets")
 
 Helps = Annotated[View, needs(Permission.CENTRE_HELP)]
 Short = Annotated[str, Query(max_length=200)]
 Line = Annotated[str, Form(max_length=400)]
-Area = Annotated[str, Form(max_length=25_000)]
 
 
 @pages.get("")
@@ -45,10 +46,33 @@ def ticket_part(tx: Tx, view: Helps, page: Paging, ticket_id: str) -> Response:
     return thread(tx, view, ticket_id, page, staff=True, template="help/messages.html")
 
 
+@pages.get("/{ticket_id}/files/{attachment_id}")
+def file_page(tx: Tx, view: Helps, ticket_id: str, attachment_id: str) -> Response:
+    """Show what can be shown of a file."""
+    return show_file(tx, view, ticket_id, attachment_id, staff=True)
+
+
+@pages.get("/{ticket_id}/files/{attachment_id}/picture")
+def picture(tx: Tx, view: Helps, ticket_id: str, attachment_id: str) -> Response:
+    """Send a picture as what it is by its own bytes."""
+    return show_picture(tx, view, ticket_id, attachment_id, staff=True)
+
+
 @pages.post("/{ticket_id}/answer")
-def answer(tx: Tx, view: Helps, ticket_id: str, text: Area = "", ask: Line = "") -> Response:
+async def answer(visit: Unread, request: Request, ticket_id: str) -> Response:
     """Write for the centre; with `ask` it is the organisation's turn then."""
-    return _after(tx, view, ticket_id, lambda: service.answer(tx, view.who, ticket_id, text, ask=bool(ask)), view.say("Sent."), text)
+
+    def told(tx: Session, view: View, sent: Sent) -> Response:
+        text = sent.get("text", MOST_TYPED)
+
+        def work() -> Ticket:
+            written = service.answer(tx, view.who, ticket_id, sent.checked().get("text", MOST_TYPED), ask=bool(sent.get("ask")))
+            sent.attach(tx, view, written, staff=True)
+            return written
+
+        return _after(tx, view, ticket_id, work, view.say("Sent."), text)
+
+    return await receive(visit, request, Permission.CENTRE_HELP, lambda tx, who: service.get_ticket(tx, who, ticket_id, staff=True), told)
 
 
 @pages.post("/{ticket_id}/assign")

@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import Response
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from wutong.compute.jobs import service as jobs
 from wutong.compute.jobs.rules import Job, JobFilters, JobState
+from wutong.desk.hints import service as hints
+from wutong.desk.hints.rules import Hint
 from wutong.doorway.asking import Tx, needs
 from wutong.hub import service as hub
 from wutong.hub.rules import File, RepoKind
@@ -25,8 +27,6 @@ from wutong.web.view import Pages, View, Visit, Visiting
 pages = Pages(prefix="/guide")
 
 Reads = Annotated[View, needs(Permission.TENANT_READ)]
-COOKIE: Final = "wutong_guide"
-MOST_PUT_AWAY = 8
 FEW_JOBS = 3
 LATEST = PageRequest(6)
 FIRST = PageRequest(1)
@@ -39,7 +39,7 @@ def guide_page(tx: Tx, view: Reads) -> Response:
     tenant_id = view.who.tenant_id or ""
     balance = ledger.balance(tx, tenant_id) if view.may(Permission.MONEY_READ) else None
     latest = jobs.list_jobs(tx, view.who, JobFilters(), LATEST).items if view.may(Permission.JOB_READ) else []
-    return view.page("help/guide.html", **shown(standing(tx, view, balance, latest)), is_put_away=is_put_away(view))
+    return view.page("help/guide.html", **shown(standing(tx, view, balance, latest)), is_put_away=is_put_away(tx, view))
 
 
 @pages.post("/data")
@@ -50,17 +50,18 @@ async def take_sample(visit: Visiting) -> Response:
 
 
 @pages.post("/put-away")
-def put_away(view: Reads) -> Response:
+def put_away(tx: Tx, view: Reads) -> Response:
     """Take the guide off the overview; it stays in Help."""
-    kept = [view.who.tenant_id or "", *(each for each in _put_away(view) if each != view.who.tenant_id)]
+    hints.put_away(tx, view.who, Hint.FIRST_STEPS)
     view.toast("The first steps stay in Help.")
-    return _remember(view, kept)
+    return view.go("/overview")
 
 
 @pages.post("/bring-back")
-def bring_back(view: Reads) -> Response:
+def bring_back(tx: Tx, view: Reads) -> Response:
     """Put the guide onto the overview again."""
-    return _remember(view, [each for each in _put_away(view) if each != view.who.tenant_id])
+    hints.bring_back(tx, view.who, Hint.FIRST_STEPS)
+    return view.go("/overview")
 
 
 def standing(tx: Session, view: View, balance: Balance | None, latest: Sequence[Job]) -> Standing:
@@ -85,19 +86,9 @@ def is_new(states: Mapping[JobState, int]) -> bool:
     return sum(states.values()) <= FEW_JOBS
 
 
-def is_put_away(view: View) -> bool:
+def is_put_away(tx: Session, view: View) -> bool:
     """Tell whether the reader has put the guide of this organisation away."""
-    return view.who.tenant_id in _put_away(view)
-
-
-def _put_away(view: View) -> list[str]:
-    return [each for each in view.request.cookies.get(COOKIE, "").split(".") if each][:MOST_PUT_AWAY]
-
-
-def _remember(view: View, tenants: Sequence[str]) -> Response:
-    response = view.go("/overview")
-    response.set_cookie(COOKIE, ".".join(tenants[:MOST_PUT_AWAY]), max_age=365 * 86400, httponly=True, samesite="lax", secure=view.visit.secure)
-    return response
+    return hints.is_put_away(tx, view.who, Hint.FIRST_STEPS)
 
 
 def _model(tx: Session, view: View, job: Job | None) -> str | None:

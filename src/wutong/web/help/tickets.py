@@ -3,24 +3,31 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Form, Query, Response
+from fastapi import Query, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
 
+from wutong.desk.attachments import service as attachments
+from wutong.desk.attachments.rules import MOST_FILE_BYTES, MOST_FILES
 from wutong.desk.tickets import service
 from wutong.desk.tickets.rules import Ticket, TicketFilters, TicketState
 from wutong.doorway.asking import Tx, needs
 from wutong.doorway.paging import Paging
+from wutong.hub import service as hub
 from wutong.identity import service as identity
-from wutong.identity.rules import Permission
+from wutong.identity.rules import Permission, require_tenant
 from wutong.kit.errors import Problem
 from wutong.kit.paging import PageRequest
-from wutong.web.view import Pages, View
+from wutong.web.data.files import ALONE
+from wutong.web.help.sending import Sent, receive
+from wutong.web.view import Pages, Unread, View
 
 pages = Pages(prefix="/tickets")
 
 Asks = Annotated[View, needs(Permission.TENANT_READ)]
 Short = Annotated[str, Query(max_length=200)]
-Line = Annotated[str, Form(max_length=400)]
-Area = Annotated[str, Form(max_length=25_000)]
+MOST_TYPED = 25_000
+LIMITS = {"most_files": MOST_FILES, "most_bytes": MOST_FILE_BYTES}
 
 
 @pages.get("")
@@ -34,17 +41,13 @@ def tickets_page(tx: Tx, view: Asks, page: Paging, state: Short = "", text: Shor
 @pages.get("/new")
 def new_ticket_page(view: Asks, job_id: Short = "", subject: Short = "") -> Response:
     """Ask something."""
-    return view.page("help/new.html", form={"subject": subject, "text": "", "job_id": job_id})
+    return view.page("help/new.html", form={"subject": subject, "text": "", "job_id": job_id}, **LIMITS)
 
 
 @pages.post("")
-def open_ticket(tx: Tx, view: Asks, subject: Line = "", text: Area = "", job_id: Line = "") -> Response:
+async def open_ticket(visit: Unread, request: Request) -> Response:
     """Open a ticket."""
-    done = view.attempt(lambda: service.open_ticket(tx, view.who, subject=subject, text=text, job_id=job_id.strip() or None))
-    if isinstance(done, Problem):
-        return view.page("help/new.html", done.status, form={"subject": subject, "text": text, "job_id": job_id}, problem=done)
-    view.toast("The ticket is submitted. You will be notified of the answer.")
-    return view.go(f"/tickets/{done.id}")
+    return await receive(visit, request, Permission.TENANT_READ, lambda _tx, who: require_tenant(who, Permission.TENANT_READ), _open)
 
 
 @pages.get("/{ticket_id}")
@@ -59,10 +62,33 @@ def ticket_part(tx: Tx, view: Asks, page: Paging, ticket_id: str) -> Response:
     return thread(tx, view, ticket_id, page, template="help/messages.html")
 
 
+@pages.get("/{ticket_id}/files/{attachment_id}")
+def file_page(tx: Tx, view: Asks, ticket_id: str, attachment_id: str) -> Response:
+    """Show what can be shown of a file."""
+    return show_file(tx, view, ticket_id, attachment_id)
+
+
+@pages.get("/{ticket_id}/files/{attachment_id}/picture")
+def picture(tx: Tx, view: Asks, ticket_id: str, attachment_id: str) -> Response:
+    """Send a picture as what it is by its own bytes."""
+    return show_picture(tx, view, ticket_id, attachment_id)
+
+
 @pages.post("/{ticket_id}/reply")
-def reply(tx: Tx, view: Asks, ticket_id: str, text: Area = "") -> Response:
+async def reply(visit: Unread, request: Request, ticket_id: str) -> Response:
     """Write more; a closed ticket is open again then."""
-    return after(tx, view, ticket_id, lambda: service.reply(tx, view.who, ticket_id, text), view.say("Sent."), text=text)
+
+    def answer(tx: Session, view: View, sent: Sent) -> Response:
+        text = sent.get("text", MOST_TYPED)
+
+        def work() -> Ticket:
+            written = service.reply(tx, view.who, ticket_id, sent.checked().get("text", MOST_TYPED))
+            sent.attach(tx, view, written)
+            return written
+
+        return after(tx, view, ticket_id, work, view.say("Sent."), text=text)
+
+    return await receive(visit, request, Permission.TENANT_READ, lambda tx, who: service.get_ticket(tx, who, ticket_id), answer)
 
 
 @pages.post("/{ticket_id}/close")
@@ -75,6 +101,22 @@ def close(tx: Tx, view: Asks, ticket_id: str) -> Response:
 def reopen(tx: Tx, view: Asks, ticket_id: str) -> Response:
     """Take it up again."""
     return after(tx, view, ticket_id, lambda: service.reopen(tx, view.who, ticket_id), view.say("The ticket is reopened."))
+
+
+def _open(tx: Session, view: View, sent: Sent) -> Response:
+    form = {"subject": sent.get("subject"), "text": sent.get("text", MOST_TYPED), "job_id": sent.get("job_id")}
+
+    def work() -> Ticket:
+        sent.checked()
+        made = service.open_ticket(tx, view.who, subject=form["subject"], text=form["text"], job_id=form["job_id"].strip() or None)
+        sent.attach(tx, view, made)
+        return made
+
+    done = view.attempt(work)
+    if isinstance(done, Problem):
+        return view.page("help/new.html", done.status, form=form, problem=done, **LIMITS)
+    view.toast("The ticket is submitted. You will be notified of the answer.")
+    return view.go(f"/tickets/{done.id}")
 
 
 def filters_of(state: str, text: str, **more: Any) -> TicketFilters:
@@ -112,6 +154,8 @@ def thread(
         200 if problem is None else problem.status,
         ticket=ticket,
         messages=messages,
+        files=attachments.attachments_of(tx, messages.items),
+        **LIMITS,
         names=identity.person_names(tx, people),
         base="/console/tickets" if staff else "/tickets",
         text=text,
@@ -119,6 +163,25 @@ def thread(
         problem=problem,
         **more,
     )
+
+
+def show_file(tx: Tx, view: View, ticket_id: str, attachment_id: str, *, staff: bool = False) -> Response:
+    """Show what can be shown of a file of a ticket; only its beginning is read, and no transaction is open meanwhile."""
+    ticket = service.get_ticket(tx, view.who, ticket_id, staff=staff)
+    found = attachments.get_attachment(tx, view.who, ticket_id, attachment_id, staff=staff)
+    tx.commit()
+    file = attachments.file_of(found)
+    base = "/console/tickets" if staff else "/tickets"
+    shown = hub.preview(view.context.blobs, file)
+    return view.page("help/file.html", ticket=ticket, attachment=found, file=file, shown=shown, base=base, staff=staff)
+
+
+def show_picture(tx: Tx, view: View, ticket_id: str, attachment_id: str, *, staff: bool = False) -> Response:
+    """Send a picture of a ticket; anything else is not found."""
+    found = attachments.get_attachment(tx, view.who, ticket_id, attachment_id, staff=staff)
+    tx.commit()
+    media_type, pieces = hub.open_picture(view.context.blobs, attachments.file_of(found))
+    return StreamingResponse(pieces, 200, {**ALONE, "Content-Length": str(found.size_bytes)}, media_type)
 
 
 def after(tx: Tx, view: View, ticket_id: str, work: Callable[[], Ticket], sentence: str, *, text: str = "") -> Response:
