@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
@@ -5,7 +7,9 @@ from tests.centre.conftest import want_run
 from tests.centre.stub import StubEngine
 
 from wutong.centre import service
+from wutong.centre.catalogue import service as catalogue
 from wutong.centre.catalogue.rules import OnlyMachine
+from wutong.centre.engines.protocol import Capabilities
 from wutong.centre.reconciler import Reconciler
 from wutong.centre.rules import Impossible, NodeState, NoSuchFlavour, NoSuchNode, NoSuchPool, PoolState, RunPhase
 from wutong.centre.service import Engines
@@ -109,6 +113,32 @@ def test_the_local_node_follows_what_the_engine_reports(database, fake_clock):
         assert service.find_capabilities(session, "local").isolated
         with pytest.raises(Impossible, match="2 cards, 3 CPUs and 4000 MiB"):
             possible(session, "cpu.4")
+
+
+def test_the_machines_own_cards_are_a_pool_beside_its_processors(session):
+    service.seed_local(session, slots=8, cpus=8, memory_mb=64_000)
+    service.seed_cards(session, kind="h200", cards=4, cpus=8, memory_mb=64_000)
+    service.seed_cards(session, kind="h200", cards=4, cpus=8, memory_mb=64_000)
+    pool = service.get_pool(session, "local-h200")
+    assert (pool.engine, pool.accelerator, service.get_accelerator(session, "h200").memory_gb) == ("local", "h200", 141)
+    offered = {each.name: (each.cards, each.cpus, each.memory_mb) for each in service.list_flavours(session, enabled_only=True)}
+    assert offered["h200.2"] == (2, 4, 32_000)
+    assert {"cpu.1", "cpu.8", "h200.1", "h200.4"} <= set(offered)
+    possible(session, "h200.4")
+    with pytest.raises(Impossible):
+        possible(session, "h200.2", nodes=2)
+
+
+def test_pools_of_one_machine_follow_its_slots_and_its_cards(session):
+    service.seed_local(session, slots=8, cpus=8, memory_mb=64_000)
+    service.seed_cards(session, kind="h200", cards=4, cpus=8, memory_mb=64_000)
+    size = Capabilities("local", "1", slots=6, cpus=8, memory_mb=64_000, accelerator="h200", cards=2)
+    catalogue.follow_engine(session, "local", size)
+    assert [service.list_nodes(session, pool)[0].cards for pool in ("local", "local-h200")] == [6, 2]
+    catalogue.follow_engine(session, "local", replace(size, accelerator="", cards=0))
+    assert [service.list_nodes(session, pool)[0].cards for pool in ("local", "local-h200")] == [6, 0], "its cards are gone, and are no processors"
+    with pytest.raises(Impossible):
+        possible(session, "h200.1")
 
 
 def test_logs_and_queue_are_asked_live(centre, engines, stub):

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from wutong.app.plan import local_size
 from wutong.centre.comparison.comparer import Comparer
+from wutong.centre.engines.local import cards
 from wutong.centre.engines.local.client import LocalEngine
 from wutong.centre.forecast.teller import Teller
 from wutong.centre.inventory import Inventory
@@ -14,7 +15,7 @@ from wutong.centre.maintenance.keeper import MaintenanceKeeper
 from wutong.centre.meter import Meter
 from wutong.centre.reconciler import Reconciler
 from wutong.centre.registry import Engines
-from wutong.centre.service import seed_local
+from wutong.centre.service import seed_cards, seed_local
 from wutong.centre.utilisation.tally import Tally
 from wutong.centre.watcher import make_watchers
 from wutong.compute.billing.direct import Direct
@@ -134,6 +135,8 @@ def seed(settings: Settings, database: Database) -> None:
     slots, cpus, memory_mb = local_size(settings)
     with database.session() as session:
         seed_local(session, slots=slots, cpus=cpus, memory_mb=memory_mb)
+        if (found := cards.find(settings.accelerator)).numbers:
+            seed_cards(session, kind=found.kind, cards=len(found.numbers), cpus=cpus, memory_mb=memory_mb)
         seed_prices(session)
         seed_environments(session)
 

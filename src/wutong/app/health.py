@@ -105,7 +105,8 @@ def check_engines(engines: Engines) -> list[Check]:
         if isinstance(answer, Unknown):
             checks.append(Check(f"engine {engine.name}", ok=False, detail=f"does not answer: {answer.why}"))
         else:
-            size = f"{answer.slots} accelerators, {answer.cpus} processors, isolation {answer.isolation}"
+            cards = f"{answer.cards} x {answer.accelerator}, " if answer.cards else ""
+            size = f"{cards}{answer.slots} accelerators, {answer.cpus} processors, isolation {answer.isolation}"
             checks.append(Check(f"engine {engine.name}", ok=not answer.problems, detail="; ".join((size, *answer.problems))))
     return checks
 

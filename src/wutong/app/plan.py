@@ -47,7 +47,7 @@ def make_plan(settings: "Settings", *, stop_all: bool = False) -> Plan:
         host=settings.host,
         port=settings.port,
         api_processes=settings.api_processes,
-        agent=(*agent, "--sandbox", settings.sandbox, "--key-file", str(home / "secret.key")),
+        agent=(*agent, "--accelerator", settings.accelerator, "--sandbox", settings.sandbox, "--key-file", str(home / "secret.key")),
         stop_all=stop_all,
     )
 

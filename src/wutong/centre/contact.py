@@ -68,7 +68,7 @@ class Contact:
         with self._database.session() as session:
             store.keep_engine(session, self._engine, capabilities=asdict(found), refreshed_at=now, allow_unconfined=allow_unconfined)
             if found.nodes == 1:
-                catalogue.follow_engine(session, self._engine, cards=found.slots, cpus=found.cpus, memory_mb=found.memory_mb)
+                catalogue.follow_engine(session, self._engine, found)
         self._refreshed_at = now
 
     def _keep(self, **values: object) -> None:

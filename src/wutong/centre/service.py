@@ -16,6 +16,7 @@ from wutong.centre.catalogue.service import (
     list_node_events,
     list_nodes,
     list_pools,
+    seed_cards,
     seed_local,
 )
 from wutong.centre.comparison.comparer import Comparer
@@ -131,6 +132,7 @@ __all__ = [
     "request_signal",
     "request_stop",
     "run_events_after",
+    "seed_cards",
     "seed_local",
     "set_flavour_enabled",
     "set_node_state",

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     api_processes: int = Field(1, ge=1, le=64, description="Processes that serve the API.")
     api_threads: int = Field(8, ge=1, le=500, description="Requests one API process works on at once.")
     slots: int = Field(0, ge=0, le=4096, description="Accelerator slots of the local engine; 0 takes one per processor, at least 4.")
+    accelerator: str = Field(
+        "auto",
+        pattern=r"^[a-z][a-z0-9._-]{0,39}$",
+        description="Kind of this machine's own cards, such as ascend910b; auto: what NVIDIA's driver tells; none: offer processors only.",
+    )
     memory_mb: int = Field(0, ge=0, description="Memory the local engine may give to jobs, MiB; 0 takes three quarters of the machine.")
     sandbox: Literal["auto", "bubblewrap", "none"] = Field("auto", description="How the local engine confines jobs; auto: bubblewrap where it works.")
     slurm: tuple[SlurmCluster, ...] = Field((), description="Slurm clusters that run jobs, as `[[slurm]]` tables; in the environment a JSON list.")

@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[3]
 class AgentUnderTest:
     """An agent process and the engine that talks to it."""
 
-    def __init__(self, home, *options, slots=4, sandbox="none"):
+    def __init__(self, home, *options, slots=4, sandbox="none", within=()):
         self.home = home
+        self.within = within
         self.options = ["--slots", str(slots), "--cpus", "32", "--memory-mb", "8192", "--sandbox", sandbox, "--window-s", "1", *options]
         self.engine = LocalEngine(home, timeout_s=10)
         self.process = None
@@ -27,7 +28,7 @@ class AgentUnderTest:
         self.start()
 
     def start(self):
-        line = [sys.executable, "-m", "wutong.centre.engines.local.agent", "--home", str(self.home), *self.options]
+        line = [*self.within, sys.executable, "-m", "wutong.centre.engines.local.agent", "--home", str(self.home), *self.options]
         with (self.home / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(line, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.until(lambda: not isinstance(self.engine.capabilities(), Unknown))

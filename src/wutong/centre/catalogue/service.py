@@ -1,10 +1,11 @@
 """What others may ask of the catalogue of machines."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from wutong.centre.catalogue import store
+from wutong.centre.catalogue import kinds, store
 from wutong.centre.catalogue.rules import (
     Accelerator,
     Device,
@@ -22,6 +23,7 @@ from wutong.centre.catalogue.rules import (
     embedded_flavours,
     why_impossible,
 )
+from wutong.centre.engines.protocol import Capabilities, Machine
 from wutong.kit.together import once
 
 WEEK_S = 7 * 24 * 3600
@@ -91,6 +93,18 @@ def seed_local(session: Session, *, slots: int, cpus: int, memory_mb: int) -> No
         store.keep_flavour(session, flavour, replace=False)
 
 
+def seed_cards(session: Session, *, kind: str, cards: int, cpus: int, memory_mb: int) -> None:
+    """Make the pool of the accelerators in the embedded centre's one machine, beside that of its processors; what is there already stays."""
+    machine = Machine("local", "local", kind, cards, cpus, memory_mb, "up")
+    pool = replace(kinds.pool_of("local", [machine]), description=f"This machine: its {kind} accelerators", partition="")
+    taken = [flavour.name for flavour in store.flavours(session) if flavour.pool != pool.name]
+    store.keep_accelerator(session, kinds.accelerator_of(kind), replace=False)
+    store.keep_pool(session, pool, replace=False)
+    store.size_node(session, pool.name, machine.name, cards=cards, cpus=cpus, memory_mb=memory_mb)
+    for flavour in kinds.flavours_of(pool, [machine], taken):
+        store.keep_flavour(session, flavour, replace=False)
+
+
 def list_node_events(session: Session, pool: str, name: str, *, limit: int = 100) -> list[NodeEvent]:
     """Return what happened to a node, the latest first."""
     return store.node_events(session, pool, name, limit=limit)
@@ -101,14 +115,19 @@ def list_faults(session: Session, begin: datetime, end: datetime) -> list[Faults
     return store.faults(session, begin, end)
 
 
-def follow_engine(session: Session, engine: str, *, cards: int, cpus: int, memory_mb: int) -> None:
+def follow_engine(session: Session, engine: str, size: Capabilities) -> None:
     """Let the node of a one-machine engine have the size the engine reports, in each of its pools that has that node."""
+    processors = {kind.name for kind in store.accelerators(session) if kind.device is Device.CPU}
     for pool in store.pools(session):
         if pool.engine != engine:
             continue
+        cards = size.slots
+        if size.cards is not None and pool.accelerator not in processors:
+            # A pool of another kind of cards than the machine has now is one whose cards are gone.
+            cards = size.cards if pool.accelerator == size.accelerator else 0
         for node in store.nodes(session, pool.name):
-            if node.name == engine and (node.cards, node.cpus, node.memory_mb) != (cards, cpus, memory_mb):
-                store.size_node(session, pool.name, node.name, cards=cards, cpus=cpus, memory_mb=memory_mb)
+            if node.name == engine and (node.cards, node.cpus, node.memory_mb) != (cards, size.cpus, size.memory_mb):
+                store.size_node(session, pool.name, node.name, cards=cards, cpus=size.cpus, memory_mb=size.memory_mb)
 
 
 def add_pool(session: Session, accelerator: Accelerator, pool: Pool, nodes: list[Node], flavours: list[Flavour]) -> None:
@@ -135,5 +154,6 @@ __all__ = [
     "list_node_events",
     "list_nodes",
     "list_pools",
+    "seed_cards",
     "seed_local",
 ]

@@ -172,7 +172,10 @@ class UsageBatch:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine can do and how large it is; an impossible request is refused from this before it is accepted."""
+    """What an engine can do and how large it is; an impossible request is refused from this before it is accepted.
+
+    One machine whose `slots` are processors that stand for accelerators says what true `cards` it has beside them, of the kind `accelerator`.
+    """
 
     engine: str
     version: str
@@ -184,6 +187,8 @@ class Capabilities:
     isolation: str = "none"
     requeues: bool = False
     problems: tuple[str, ...] = ()
+    accelerator: str = ""
+    cards: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from wutong.centre.engines.devices import NUMBER, SHOW
 from wutong.centre.engines.protocol import Mount, RunSpec
 from wutong.centre.engines.slurm import plans
 from wutong.centre.engines.slurm.runner import devices, facts, plan
@@ -216,16 +217,10 @@ def test_facts_are_plain_json(tmp_path):
 def test_devices_are_those_that_slurm_names():
     assert devices.numbers({"SLURM_JOB_GPUS": "2,3"}, 2) == [2, 3]
     assert devices.numbers({}, 2) == [0, 1]
-    options = [
-        "--dev",
-        "/dev",
-        "--dev-bind-try",
-        f"/dev/davinci{devices.NUMBER}",
-        f"/dev/davinci{devices.NUMBER}",
-        "--dev-bind-try",
-        "/dev/x",
-        "/dev/x",
-    ]
-    shown = devices.expand(options, [2, 3])
-    assert shown[2:8] == ["--dev-bind-try", "/dev/davinci2", "/dev/davinci2", "--dev-bind-try", "/dev/davinci3", "/dev/davinci3"]
-    assert shown[8:] == ["--dev-bind-try", "/dev/x", "/dev/x"]
+
+
+def test_a_job_that_is_shown_no_others_devices_counts_its_own_from_zero(tmp_path):
+    options = ["--dev", "/dev", SHOW, f"{tmp_path}/card{NUMBER}", f"{tmp_path}/card{NUMBER}", SHOW, "/dev/null", "/dev/null"]
+    assert devices.seen_as(options, [2, 3]) == [2, 3], "no device file is there, so none hides the others"
+    (tmp_path / "card2").touch()
+    assert devices.seen_as(options, [2, 3]) == [0, 1]

@@ -16,14 +16,16 @@ _MOST_PROCESSES = 64
 _MOST_RESTARTS = 20
 
 
-def need_of(spec: RunSpec) -> Need:
-    """Return what a run takes of the machine."""
+def need_of(spec: RunSpec, kind: str = "") -> Need:
+    """Return what a run takes of a machine whose cards are of a kind; a run for anything else takes slots, which stand for accelerators."""
+    if kind and spec.accelerator == kind:
+        return Need(0, spec.cpus, spec.memory_mb, spec.slots)
     return Need(spec.slots, spec.cpus, spec.memory_mb)
 
 
-def refusal(spec: RunSpec, total: Need) -> str | None:
+def refusal(spec: RunSpec, total: Need, kind: str = "") -> str | None:
     """Say why a run can never start here and what would be possible, or nothing."""
-    return _too_large(spec, total) or malformed(spec) or sandbox.refusal(spec.mounts)
+    return _too_large(spec, total, need_of(spec, kind)) or malformed(spec) or sandbox.refusal(spec.mounts)
 
 
 def is_signal(name: str) -> bool:
@@ -31,11 +33,12 @@ def is_signal(name: str) -> bool:
     return name in _SIGNALS
 
 
-def _too_large(spec: RunSpec, total: Need) -> str | None:
+def _too_large(spec: RunSpec, total: Need, need: Need) -> str | None:
     if spec.nodes != 1:
         return f"This engine is one machine: it runs a job on 1 node, not on {spec.nodes}."
-    if spec.slots > total.slots:
-        return f"It asks for {spec.slots} accelerators; the machine has {total.slots}."
+    for wanted, there in ((need.cards, total.cards), (need.slots, total.slots)):
+        if wanted > there:
+            return f"It asks for {spec.slots} accelerators; the machine has {there}."
     if spec.cpus > total.cpus:
         return f"It asks for {spec.cpus} processors; the machine offers {total.cpus}."
     if spec.memory_mb > total.memory_mb:

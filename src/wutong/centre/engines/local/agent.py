@@ -21,8 +21,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from wutong.centre.engines.local import cards, wire
 from wutong.centre.engines.local import sandbox as sandboxes
-from wutong.centre.engines.local import wire
 from wutong.centre.engines.local.desk import Connection, Desk, Reply
 from wutong.centre.engines.local.folders import Home
 from wutong.centre.engines.local.keeper import close_others
@@ -259,6 +259,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="wutong-agent", description="Run jobs on this machine for a Wutong centre.")
     parser.add_argument("--home", type=Path, required=True, help="folder for runs, logs, records and socket")
     parser.add_argument("--slots", type=int, default=1, help="accelerators, or processor slots that stand for them")
+    parser.add_argument(
+        "--accelerator", default=cards.NONE, help="kind of this machine's cards, such as h200; auto asks their driver, none offers none"
+    )
     parser.add_argument("--cpus", type=int, default=os.cpu_count() or 1, help="processors offered; may be more than there are")
     parser.add_argument("--memory-mb", type=int, default=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1048576, help="memory offered")
     parser.add_argument("--sandbox", choices=("auto", "bubblewrap", "none"), default="auto", help="how jobs are confined")
@@ -283,9 +286,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_many_files()
     sandbox = sandboxes.probe(options.sandbox)
     # A slot without a processor would never be used: processors may be promised more than once, slots not.
-    total = Need(options.slots, max(options.cpus, options.slots), options.memory_mb)
+    found = cards.find(options.accelerator)
+    total = Need(options.slots, max(options.cpus, options.slots), options.memory_mb, len(found.numbers))
     key_file = options.key_file.resolve() if options.key_file else None
-    runs = Runs(home, Records(home.records, options.window_s), total=total, sandbox=sandbox, key_file=key_file, half_life_s=options.half_life_s)
+    records = Records(home.records, options.window_s)
+    runs = Runs(home, records, total=total, sandbox=sandbox, key_file=key_file, half_life_s=options.half_life_s, cards=found)
     for problem in sandbox.problems:
         _say(f"Warning: {problem}")
     Agent(home, runs).serve()

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from wutong.centre.engines.devices import expand
 from wutong.centre.engines.local import sandbox as sandboxes
 from wutong.centre.engines.local import spawn as spawning
+from wutong.centre.engines.local.cards import Cards
 from wutong.centre.engines.local.folders import RunFolder
 from wutong.centre.engines.local.sandbox import Command, Sandbox
 from wutong.centre.engines.local.spawn import CannotStart, Start
@@ -33,6 +35,7 @@ class Ticket:
     sandbox: Sandbox
     key_file: Path | None
     former: RunFolder | None
+    cards: Cards = Cards()  # noqa: RUF009 - it is frozen
 
 
 def become_reaper() -> None:
@@ -49,7 +52,6 @@ def environment(ticket: Ticket) -> dict[str, str]:
     """Return the job's environment. Nothing is inherited from the agent."""
     spec, folder = ticket.spec, ticket.folder
     inside = ticket.sandbox.kind != "none"
-    devices = ",".join(str(device) for device in ticket.devices)
     base = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -67,10 +69,17 @@ def environment(ticket: Ticket) -> dict[str, str]:
         "WUTONG_OUTPUTS": sandboxes.OUTPUTS if inside else str(folder.outputs),
         "WUTONG_CHECKPOINT": sandboxes.CHECKPOINT if inside else str(folder.checkpoint),
         "WUTONG_SLOTS": str(spec.slots),
-        "WUTONG_VISIBLE_DEVICES": devices,
+        **visible(ticket),
         MARKER: f"{spec.name}/{ticket.restart}",
     }
     return {**base, **given, **own}
+
+
+def visible(ticket: Ticket) -> dict[str, str]:
+    """Return the variables that name the run's devices: those of the vendor where they are true cards, and ours."""
+    if not ticket.cards.kind:
+        return {"WUTONG_VISIBLE_DEVICES": ",".join(map(str, ticket.devices))}
+    return ticket.cards.variables(ticket.devices, hidden=ticket.sandbox.kind != "none")
 
 
 def unseal(sealed: Mapping[str, str], key_file: Path | None) -> dict[str, str]:
@@ -102,7 +111,8 @@ def spawn(ticket: Ticket, output: int, *, starter: Sequence[str] = (), more: Map
     spec = replace(ticket.spec, argv=(*starter, *ticket.spec.argv))
     ticket = replace(ticket, spec=spec)
     if ticket.sandbox.kind != "none":
-        line = sandboxes.command(ticket.sandbox, spec, ticket.folder, variables, ticket.identity)
+        shown, groups = (expand(ticket.cards.shown(), ticket.devices), ticket.cards.groups()) if ticket.cards.kind else ([], [])
+        line = sandboxes.command(ticket.sandbox, spec, ticket.folder, variables, ticket.identity, shown=shown, groups=groups)
         folder: Path | str = "/"
         variables = sandboxes.safe_environment(variables)
     else:

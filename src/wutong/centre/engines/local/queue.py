@@ -15,21 +15,27 @@ CHARGED_AHEAD_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Resources of a run, or of the machine."""
+    """Resources of a run, or of the machine: slots that stand for accelerators, processors, memory, and true cards where there are any."""
 
     slots: int
     cpus: int
     memory_mb: int
+    cards: int = 0
+
+    @property
+    def counted(self) -> int:
+        """What is metered and shared out: a run has slots or cards, never both."""
+        return self.slots + self.cards
 
     def fits(self, room: "Need") -> bool:
         """Tell whether this much can be taken from the room."""
-        return self.slots <= room.slots and self.cpus <= room.cpus and self.memory_mb <= room.memory_mb
+        return self.slots <= room.slots and self.cpus <= room.cpus and self.memory_mb <= room.memory_mb and self.cards <= room.cards
 
     def __add__(self, other: "Need") -> "Need":
-        return Need(self.slots + other.slots, self.cpus + other.cpus, self.memory_mb + other.memory_mb)
+        return Need(self.slots + other.slots, self.cpus + other.cpus, self.memory_mb + other.memory_mb, self.cards + other.cards)
 
     def __sub__(self, other: "Need") -> "Need":
-        return Need(self.slots - other.slots, self.cpus - other.cpus, self.memory_mb - other.memory_mb)
+        return Need(self.slots - other.slots, self.cpus - other.cpus, self.memory_mb - other.memory_mb, self.cards - other.cards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class Shares:
 
 def charge(need: Need, lasts_s: float) -> float:
     """Return what a start costs its tenant's share before its true use is known, in slot-seconds; a run without slots counts a tenth of one."""
-    return max(need.slots, 0.1) * min(lasts_s, CHARGED_AHEAD_S)
+    return max(need.counted, 0.1) * min(lasts_s, CHARGED_AHEAD_S)
 
 
 _Shape = tuple[Need, int]
@@ -303,8 +309,9 @@ def explain(need: Need, free: Need, total: Need, ahead: int) -> str:
     queue = f"{ahead} {'run is' if ahead == 1 else 'runs are'} ahead" if ahead else "it is next"
     if not need.fits(total):
         return f"It needs {_say(need)}, more than this machine has now ({_say(total)})."
-    if need.slots > free.slots:
-        return f"It needs {need.slots} of {total.slots} accelerators and {free.slots} {'is' if free.slots == 1 else 'are'} free; {queue}."
+    for wanted, there, whole in ((need.cards, free.cards, total.cards), (need.slots, free.slots, total.slots)):
+        if wanted > there:
+            return f"It needs {wanted} of {whole} accelerators and {there} {'is' if there == 1 else 'are'} free; {queue}."
     if need.cpus > free.cpus:
         return f"It needs {need.cpus} of {total.cpus} processors and {free.cpus} are free; {queue}."
     if need.memory_mb > free.memory_mb:
@@ -313,4 +320,4 @@ def explain(need: Need, free: Need, total: Need, ahead: int) -> str:
 
 
 def _say(need: Need) -> str:
-    return f"{need.slots} accelerators, {need.cpus} processors and {need.memory_mb} MiB of memory"
+    return f"{need.counted} accelerators, {need.cpus} processors and {need.memory_mb} MiB of memory"

@@ -15,6 +15,7 @@ from pathlib import Path
 from wutong.centre.engines import usage
 from wutong.centre.engines.journal import Row
 from wutong.centre.engines.local import admission, folders, keepers
+from wutong.centre.engines.local.cards import Cards
 from wutong.centre.engines.local.folders import Home
 from wutong.centre.engines.local.job import Ticket
 from wutong.centre.engines.local.keepers import Live
@@ -29,15 +30,19 @@ _MOST_RESTARTS = 3
 _STOP_S = 5
 _LATE_MS = 2000
 _DAY_MS = 24 * 3600 * 1000
+_NO_CARDS = Cards()
 
 
 class Runs:
     """All runs that have not ended, and the moves between their phases."""
 
-    def __init__(self, home: Home, records: Records, *, total: Need, sandbox: Sandbox, key_file: Path | None, half_life_s: float) -> None:
+    def __init__(
+        self, home: Home, records: Records, *, total: Need, sandbox: Sandbox, key_file: Path | None, half_life_s: float, cards: Cards = _NO_CARDS
+    ) -> None:
         self.home = home
         self.records = records
         self.total = total
+        self.cards = cards
         self.sandbox = sandbox
         self.key_file = key_file
         self.half_life_s = half_life_s
@@ -62,12 +67,12 @@ class Runs:
             return Accepted()
         if self.records.was_forgotten(spec.name):
             return Refused(f"A run named {spec.name} was here, ended, and was forgotten; a new run needs a name of its own.")
-        why = admission.refusal(spec, self.total) or self._refuse_former(spec)
+        why = admission.refusal(spec, self.total, self.cards.kind) or self._refuse_former(spec)
         if why is not None:
             return Refused(why)
         submitted = now_ms()
         self.records.add(spec, submitted)
-        self.queue.add(_waiting(spec, submitted))
+        self.queue.add(self._waiting(spec, submitted))
         self._stale = True
         return Accepted()
 
@@ -157,7 +162,7 @@ class Runs:
             used[tenant] = usage.decayed(amount, (now - at_ms) / 1000, self.half_life_s)
             weights[tenant] = weight
         for live in self.live.values():
-            so_far = (mono - live.started_mono) / 1000 * max(live.need.slots, 0.1) if live.started_ms is not None else 0.0
+            so_far = (mono - live.started_mono) / 1000 * max(live.need.counted, 0.1) if live.started_ms is not None else 0.0
             used[live.tenant] = used.get(live.tenant, 0.0) + max(so_far, charge(live.need, live.lasts_s))
         return Shares(used, weights)
 
@@ -198,7 +203,7 @@ class Runs:
             if live.started_ms is not None:
                 until = live.started_ms + mono - live.started_mono
                 fresh = usage.windows(live.started_ms, until, window_ms=window, ended=False, after_ms=live.reported_ms)
-                self.records.add_usage(live.name, live.restart, live.need.slots, fresh)
+                self.records.add_usage(live.name, live.restart, live.need.counted, fresh)
                 live.reported_ms = max(until // window * window, live.reported_ms or 0)
         if now >= self._prune_at:
             self._prune_at = now + _DAY_MS
@@ -221,7 +226,7 @@ class Runs:
         for row in list(self.records.list_open()):
             spec = self.records.spec(row["name"])
             if row["phase"] == "queued":
-                self.queue.add(_waiting(spec, row["submitted_ms"]))
+                self.queue.add(self._waiting(spec, row["submitted_ms"]))
             else:
                 self.find_again(self._live(spec, row), cancelled=bool(row["cancel"]))
         gc.collect()
@@ -269,8 +274,9 @@ class Runs:
     def _choose(self, run: Waiting) -> None:
         row = self.records.find(run.name)
         restart = row["restart"] if row is not None else 0
-        taken = {device for live in self.live.values() for device in live.devices}
-        devices = tuple(device for device in range(self.total.slots) if device not in taken)[: run.need.slots]
+        there = self.cards.numbers if run.need.cards else range(self.total.slots)
+        taken = {device for live in self.live.values() if bool(live.need.cards) == bool(run.need.cards) for device in live.devices}
+        devices = tuple(device for device in there if device not in taken)[: run.need.counted]
         self.queue.remove(run.name)
         self.records.change(run.name, phase="starting", devices=",".join(map(str, devices)))
         if self.sandbox.kind != "none" and self.sandbox.as_root:
@@ -287,12 +293,15 @@ class Runs:
         former = None if spec.resume_from is None else self.records.find(spec.resume_from)
         mine = former is not None and former["tenant"] == spec.tenant and former["phase"] == "ended"
         source = self.home.run(former["name"]) if former is not None and mine else None
-        return Ticket(spec, live.folder, live.restart, live.devices, identity, self.sandbox, self.key_file, source)
+        cards = self.cards if live.need.cards else _NO_CARDS
+        return Ticket(spec, live.folder, live.restart, live.devices, identity, self.sandbox, self.key_file, source, cards)
 
     def _live(self, spec: RunSpec, row: Row) -> Live:
         devices = tuple(int(device) for device in row["devices"].split(",") if device)
         lasts = spec.time_limit_s + spec.grace_s + _STOP_S
-        live = Live(spec.name, spec.tenant, admission.need_of(spec), lasts, row["restart"], devices, self.home.run(spec.name), monotonic_ms())
+        live = Live(
+            spec.name, spec.tenant, admission.need_of(spec, self.cards.kind), lasts, row["restart"], devices, self.home.run(spec.name), monotonic_ms()
+        )
         last = self.records.last_window(live.name, live.restart)
         live.reported_ms = None if last is None else last + self.records.window_ms
         return live
@@ -334,7 +343,7 @@ class Runs:
             self.records.end(live.name, reason=EndReason.ENGINE_FAULT.value, detail=detail, ended_ms=now_ms())
         elif row is not None:
             self.records.change(live.name, phase="queued", restart=live.restart + counts, devices="")
-            self.queue.add(_waiting(self.records.spec(live.name), row["submitted_ms"]))
+            self.queue.add(self._waiting(self.records.spec(live.name), row["submitted_ms"]))
 
     def _end(self, live: Live, result: dict[str, object]) -> None:
         self._release(live)
@@ -346,18 +355,17 @@ class Runs:
         if not isinstance(started, int) or not isinstance(ended, int):
             return
         windows = usage.windows(started, ended, window_ms=self.records.window_ms, ended=True)
-        self.records.add_usage(live.name, live.restart, live.need.slots, windows)
+        self.records.add_usage(live.name, live.restart, live.need.counted, windows)
         now = now_ms()
         amount, at_ms, weight = self.records.shares().get(live.tenant, (0.0, now, 1.0))
         kept_use = usage.decayed(amount, (now - at_ms) / 1000, self.half_life_s)
-        spent = (ended - started) / 1000 * max(live.need.slots, 0.1)
+        spent = (ended - started) / 1000 * max(live.need.counted, 0.1)
         self.records.set_share(live.tenant, used=kept_use + spent, at_ms=now, weight=weight)
 
     def _release(self, live: Live) -> None:
         self.live.pop(live.name, None)
         self._stale = True
 
-
-def _waiting(spec: RunSpec, submitted_ms: int) -> Waiting:
-    lasts = spec.time_limit_s + spec.grace_s + _STOP_S
-    return Waiting(spec.name, spec.tenant, admission.need_of(spec), lasts, spec.priority, submitted_ms)
+    def _waiting(self, spec: RunSpec, submitted_ms: int) -> Waiting:
+        lasts = spec.time_limit_s + spec.grace_s + _STOP_S
+        return Waiting(spec.name, spec.tenant, admission.need_of(spec, self.cards.kind), lasts, spec.priority, submitted_ms)

@@ -79,11 +79,10 @@ def _refuse_place(place: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Where the command is not to run here but on another machine: its kind of processor, the job's user there, and the devices it is shown."""
+    """Where the command is not to run here but on another machine: its kind of processor, and the job's user there."""
 
     machine: str
     user: int
-    devices: tuple[str, ...] = ()
 
 
 def command(
@@ -92,18 +91,23 @@ def command(
     folder: RunFolder,
     environment: Mapping[str, str],
     identity: int | None,
+    *,
+    shown: Sequence[str] = (),
+    groups: Sequence[int] = (),
     elsewhere: Elsewhere | None = None,
 ) -> Command:
-    """Return the command that runs the job's own inside the sandbox."""
+    """Return the command that runs the job's own inside the sandbox.
+
+    `shown` are options that show it devices, `groups` those that may open them, given to the job beside its `identity`.
+    """
     unsafe = [f"{key}={value}" for key, value in environment.items() if _UNSAFE.fullmatch(key)]
     # What the dynamic linker and libc obey must not reach bubblewrap and setpriv, which still are root: `env` sets it after the identity has changed.
     inner = ["/usr/bin/env", *unsafe, *spec.argv] if unsafe else list(spec.argv)
     if identity is not None:
-        inner = [*_as(identity), *inner]
+        inner = [*_as(identity, groups), *inner]
     options = [*_name_spaces(sandbox, network=spec.network), *_system(network=spec.network), *([] if elsewhere else _interpreter())]
     options += _own(spec, folder)
-    for device in elsewhere.devices if elsewhere else ():
-        options += ["--dev-bind-try", device, device]
+    options += shown
     user = elsewhere.user if elsewhere else identity if identity is not None else os.getuid()
     inputs = [
         f"root:x:0:0::/:/bin/false\ntenant:x:{user}:{user}::{WORK}:/bin/sh\n".encode(),
@@ -158,9 +162,10 @@ def _try(sandbox: Sandbox) -> str:
     return "" if done.returncode == 0 else f"bubblewrap does not work here: {done.stderr.decode(errors='replace').strip()[:300]}"
 
 
-def _as(identity: int) -> tuple[str, ...]:
+def _as(identity: int, groups: Sequence[int] = ()) -> tuple[str, ...]:
     """Return the front of a command line that changes identity; `--` keeps the command's words from being taken for options of setpriv."""
-    return ("/usr/bin/setpriv", "--reuid", str(identity), "--regid", str(identity), "--clear-groups", "--inh-caps=-all", "--")
+    belongs = ("--groups", ",".join(map(str, groups))) if groups else ("--clear-groups",)
+    return ("/usr/bin/setpriv", "--reuid", str(identity), "--regid", str(identity), *belongs, "--inh-caps=-all", "--")
 
 
 @functools.cache

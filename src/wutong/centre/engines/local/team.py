@@ -7,7 +7,7 @@ from pathlib import Path
 from wutong.centre.engines import ranks
 from wutong.centre.engines.local import fan as fans
 from wutong.centre.engines.local.fan import Fan
-from wutong.centre.engines.local.job import Ticket
+from wutong.centre.engines.local.job import Ticket, visible
 from wutong.centre.engines.local.logs import LogWriter
 from wutong.centre.engines.ranks import Layout
 
@@ -27,8 +27,7 @@ class Team:
         )
         (ticket.folder.scratch / _HOSTFILE).write_text(ranks.hostfile(layout))
         (ticket.folder.scratch / _HOSTFILE).chmod(0o644)
-        visible = {"WUTONG_VISIBLE_DEVICES": ",".join(map(str, ticket.devices))}
-        own = [ranks.own_variables(layout, local, visible) for local in range(layout.here)]
+        own = [ranks.own_variables(layout, local, visible(ticket)) for local in range(layout.here)]
         self.fan: Fan | None = None
         self.variables = {**ranks.variables(layout), **own[0]}
         if layout.here > 1:

@@ -42,6 +42,8 @@ class Views:
             slots=total.slots,
             cpus=total.cpus,
             memory_mb=total.memory_mb,
+            accelerator=self._runs.cards.kind,
+            cards=total.cards,
             isolated=isolated,
             isolation=sandbox.kind,
             problems=sandbox.problems,

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from wutong.centre.engines import ranks
+from wutong.centre.engines import accelerators, ranks
 from wutong.centre.engines.local import fan, job, processes, sandbox
 from wutong.centre.engines.local.folders import RunFolder
 from wutong.centre.engines.local.sandbox import Command, Elsewhere, Sandbox
 from wutong.centre.engines.protocol import Launch, Mount, RunSpec
-from wutong.centre.engines.slurm import accelerators
 from wutong.centre.engines.slurm.runner import plan
 
 _HERE = RunFolder(Path(plan.START))
@@ -38,8 +37,8 @@ def make(
     ticket = job.Ticket(replace(started, sealed_environment={}), _HERE, 0, (), None, box, None, None)
     variables = job.environment(ticket)
     if confine_with:
-        elsewhere = Elsewhere(machine, uid, accelerators.devices(kind) if spec.slots else ())
-        line = sandbox.command(box, started, _HERE, variables, None, elsewhere)
+        shown = accelerators.shown(kind) if spec.slots else ()
+        line = sandbox.command(box, started, _HERE, variables, None, shown=shown, elsewhere=Elsewhere(machine, uid))
         variables = sandbox.safe_environment(variables)
     else:
         line = job.unconfined(ticket)

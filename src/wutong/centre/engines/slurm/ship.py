@@ -42,7 +42,7 @@ def ship(root: Path, *, python: str, machine: str) -> Path:
 def _texts(machine: str) -> dict[str, bytes]:
     package = Path(wutong.__file__).parent
     names = [f"{part}__init__.py" for part in _PACKAGES]
-    names += ["centre/engines/ranks.py", *(f"centre/engines/local/{name}.py" for name in _LOCAL)]
+    names += ["centre/engines/devices.py", "centre/engines/ranks.py", *(f"centre/engines/local/{name}.py" for name in _LOCAL)]
     names += [f"centre/engines/slurm/runner/{name}.py" for name in _RUNNER]
     found = {f"wutong/{name}": (package / name).read_bytes() for name in names}
     return found | {plans.filter_name(machine): seccomp.program(machine)}

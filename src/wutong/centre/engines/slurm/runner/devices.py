@@ -1,14 +1,15 @@
-"""Which accelerators of the node are the job's, as Slurm says it, and how the sandbox shows them. Pure and light."""
+"""Which accelerators of the node are the job's, as Slurm says it, and how the job counts them. Light."""
+# ruff: noqa: PTH110 - pathlib is not light
 
 from __future__ import annotations
+
+import os
+
+from wutong.centre.engines.devices import NUMBER, SHOW, numbered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-NUMBER = "\x02"
-"""Stands in a plan for the number of each of the job's devices on the node."""
-SHOW = "--dev-bind-try"
 
 
 def numbers(environment: Mapping[str, str], slots: int) -> list[int]:
@@ -18,17 +19,8 @@ def numbers(environment: Mapping[str, str], slots: int) -> list[int]:
     return found or list(range(slots))
 
 
-def expand(options: Sequence[str], devices: Sequence[int]) -> list[str]:
-    """Repeat each option that shows a numbered device for every device of the job."""
-    found: list[str] = []
-    place = 0
-    while place < len(options):
-        if options[place] == SHOW and NUMBER in options[place + 1]:
-            for device in devices:
-                path = options[place + 1].replace(NUMBER, str(device))
-                found += [SHOW, path, path]
-            place += 3
-        else:
-            found.append(options[place])
-            place += 1
-    return found
+def seen_as(options: Sequence[str], devices: Sequence[int]) -> list[int]:
+    """Return the numbers under which the job finds its devices: drivers count those that they can open, and the sandbox shows it no others' files."""
+    paths = [options[place + 1] for place, option in enumerate(options) if option == SHOW and NUMBER in options[place + 1]]
+    hidden = any(os.path.exists(file) for path in paths for file in numbered(path, devices))
+    return list(range(len(devices))) if hidden else list(devices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 
+from wutong.centre.engines.devices import expand
 from wutong.centre.engines.local import processes
 from wutong.centre.engines.local.spawn import CannotStart, Start, spawn
 from wutong.centre.engines.slurm.runner import devices, plan
@@ -79,7 +80,7 @@ class Launcher:
         for path in self.plan.words("input_file"):
             with open(path, "rb") as file:
                 inputs.append(file.read())
-        options = devices.expand(self.plan.words("option"), self.devices)
+        options = expand(self.plan.words("option"), self.devices)
         if options:
             inputs.append(b"".join(self._here(option).encode("utf-8", "surrogateescape") + b"\0" for option in options))
         folder = "/" if self.confined else os.path.join(self.home, "work")
@@ -90,9 +91,10 @@ class Launcher:
         words = [*self.plan.words("variable"), *self._secrets()]
         pairs = (word.partition("=") for word in words)
         variables = {key: self._here(value) for key, _, value in pairs}
-        shown = ",".join(map(str, self.devices))
-        # Where Slurm numbers a job's devices anew, because it shows it no others, its own word counts.
-        variables.update({key: os.environ.get(key) or shown for key in self.plan.words("visible")})
+        seen = devices.seen_as(self.plan.words("option"), self.devices) if self.confined else self.devices
+        shown = ",".join(map(str, seen))
+        # Where Slurm numbers a job's devices anew, because it shows it no others, its own word counts; the sandbox does the same.
+        variables.update({key: (seen == self.devices and os.environ.get(key)) or shown for key in self.plan.words("visible")})
         variables["WUTONG_RESTART"] = str(self.number)
         variables["WUTONG_RUN_MARKER"] = f"{self.plan.text('name')}/{self.number}"
         variables["WUTONG_JOB_ID"] = os.environ.get("SLURM_JOB_ID", "")

@@ -1,8 +1,9 @@
 """What a job of each vendor's accelerators needs to see: the variable that names its devices, and their files on the node. Pure."""
 
 import re
+from collections.abc import Sequence
 
-from wutong.centre.engines.slurm.runner.devices import NUMBER
+from wutong.centre.engines.devices import NUMBER, SHOW
 
 _ASCEND = (
     ("ASCEND_RT_VISIBLE_DEVICES", "ASCEND_VISIBLE_DEVICES"),
@@ -14,6 +15,13 @@ _SLICED = ((*_NVIDIA[0],), (*(f"/dev/nvidia{card}" for card in range(16)), *_NVI
 _AMD = (("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), ("/dev/kfd", "/dev/dri"))
 _CAMBRICON = (("MLU_VISIBLE_DEVICES",), (f"/dev/cambricon_dev{NUMBER}", "/dev/cambricon_ctl"))
 _HYGON = (("HIP_VISIBLE_DEVICES",), ("/dev/kfd", "/dev/mkfd", "/dev/dri"))
+_FABRIC = ("/dev/infiniband",)
+_SIGHTS = (
+    *("/sys/devices", "/sys/bus/pci"),
+    *(f"/sys/class/{name}" for name in ("drm", "infiniband", "infiniband_verbs", "kfd", "pci_bus")),
+    *(f"/sys/module/{name}" for name in ("amdgpu", "nvidia", "nvidia_uvm")),
+)
+"""Where drivers and communication libraries (NCCL, RCCL) look for the cards and the links between them; without it they give up."""
 _SLICE = re.compile(r"(?:^|_)\dg\.\d+gb$")
 _VENDORS = {"ascend": _ASCEND, "mlu": _CAMBRICON, "mi": _AMD, "dcu": _HYGON, "k100": _HYGON, "z100": _HYGON}
 
@@ -26,6 +34,19 @@ def visible(kind: str) -> tuple[str, ...]:
 def devices(kind: str) -> tuple[str, ...]:
     """Return the device files of the kind, those of single accelerators with `NUMBER` in their names."""
     return _vendor(kind)[1]
+
+
+def shown(kind: str) -> tuple[str, ...]:
+    """Return the sandbox's options that show a job its devices and where they are; `devices.expand` puts the numbers in."""
+    options = [option for path in (*devices(kind), *_FABRIC) for option in (SHOW, path, path)]
+    for path in _SIGHTS:
+        options += ["--ro-bind-try", path, path]
+    return tuple(options)
+
+
+def groups_needed(files: Sequence[tuple[int, int]]) -> list[int]:
+    """Return which groups may open devices that not everyone may, of device files given by mode and group."""
+    return sorted({group for mode, group in files if mode & 0o060 == 0o060 and mode & 0o006 != 0o006})
 
 
 def _vendor(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
