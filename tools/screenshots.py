@@ -225,6 +225,7 @@ PATHS = {
 NO_PAGES = {
     "/front/load",
     "/overview/state",
+    "/overview/more",
     "/jobs/{job_id}/log",
     "/jobs/{job_id}/log/download",
     "/jobs/{job_id}/metrics",

@@ -28,7 +28,7 @@ TABLES = sorted((Path(__file__).parents[1] / "api" / "routes").glob("*.py"))
 # Parts of pages, which are asked for again and again.
 PARTS = {
     "owner": [
-        *("/jobs/part", "/jobs/{job_id}/part", "/overview/state", "/environments/part", "/tickets/{ticket_id}/part"),
+        *("/jobs/part", "/jobs/{job_id}/part", "/overview/state", "/overview/more", "/environments/part", "/tickets/{ticket_id}/part"),
         *("/inbox/badge", "/announcements/now"),
     ],
     "operator": ["/console/now", "/console/queue/part", "/console/tickets/{ticket_id}/part", "/wall/part", "/front/load"],

@@ -6,9 +6,9 @@ import pytest
 from tests.compute import money as world
 
 from wutong.compute.billing.settler import Settler
-from wutong.compute.budgets.rules import month_bounds, month_of
+from wutong.compute.budgets.rules import BILL_ZONE, month_bounds, month_of
 from wutong.compute.spending import service
-from wutong.compute.spending.rules import MOST_GROUPS, By, DayPart, days_of, gather
+from wutong.compute.spending.rules import MOST_GROUPS, By, DayPart, days_of, gather, runway_days
 from wutong.kit import clock
 from wutong.kit.errors import Invalid
 from wutong.kit.loops import drain
@@ -38,6 +38,43 @@ def test_each_day_has_its_place():
     found = gather(By.FLAVOUR, DAYS, [part("npu.1", 5000), part("npu.1", 3000, DAYS[1])])
     assert found.groups[0].daily_card_ms == (5000, 3000)
     assert found.groups[0].amount_fen == 8
+
+
+@pytest.mark.parametrize(
+    ("left", "daily", "days"),
+    [
+        (700, [100] * 30, 7),
+        (700, [0] * 23 + [100] * 6 + [5000], 7),  # six whole days since the first; today does not count
+        (750, [900] * 10 + [50] * 7 + [0], 15),  # only the last seven count
+        (0, [100] * 30, 0),
+        (-50, [100] * 30, 0),
+        (700, [0] * 29 + [400], None),
+        (700, [100] + [0] * 29, None),
+        (700, [], None),
+    ],
+)
+def test_how_long_money_lasts(left, daily, days):
+    assert runway_days(left, daily) == days
+
+
+def test_the_last_days_are_one_group_over_the_end_of_a_month(database, fake_clock):
+    with database.session() as session:
+        world.add_centre(session)
+        world.top_up(session, 100_000)
+        mine = world.start(session, "job_1")
+        begun = clock.now()
+        for day in (0, 20, 40):
+            world.use(session, mine, begun + timedelta(days=day), 3_600_000)
+    drain(Settler(database).step)
+    fake_clock.advance(timedelta(days=40, hours=2).total_seconds())
+    with database.session() as session:
+        found = service.last_days(session, world.member(), 30)
+        assert len(found.days) == 30
+        assert found.days[-1] == clock.now().astimezone(BILL_ZONE).date()
+        (group,) = found.groups
+        assert [ms for ms in group.daily_card_ms if ms] == [3_600_000, 3_600_000]
+        assert group.card_ms == 7_200_000
+        assert service.last_days(session, world.member("ten_other"), 30).groups[0].card_ms == 0
 
 
 @pytest.mark.parametrize("by", list(By))

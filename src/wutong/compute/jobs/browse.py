@@ -38,6 +38,11 @@ def count_listed(session: Session, who: Principal) -> dict[JobState, int]:
     return store.count_listed(session, require_tenant(who, Permission.JOB_READ))
 
 
+def front_jobs(session: Session, who: Principal, most: int) -> list[Job]:
+    """Return what a person wants to see first: the tenant's newest unfinished jobs, then its newest that ended, `most` of each at most."""
+    return store.front_jobs(session, require_tenant(who, Permission.JOB_READ), most)
+
+
 def count_children(session: Session, who: Principal, parent: Job) -> dict[JobState, int]:
     """Count the jobs of an array by state; raises `NotFound` for an array of another tenant."""
     if parent.tenant_id != require_tenant(who, Permission.JOB_READ):

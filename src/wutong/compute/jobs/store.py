@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, func, insert, select, text, update
+from sqlalchemy import RowMapping, bindparam, func, insert, select, text, union, update
 from sqlalchemy.orm import Session
 
 from wutong.centre.rules import EndReason, StopWhy
@@ -155,6 +155,14 @@ def list_jobs(session: Session, tenant_id: str | None, filters: JobFilters, page
         )
         query = query.where(by < last if falls else by > last)
     return [to_job(row) for row in session.execute(query.order_by(by.desc() if falls else by).limit(page.limit + 1)).mappings()]
+
+
+def front_jobs(session: Session, tenant_id: str, most: int) -> list[Job]:
+    """Return a tenant's newest unfinished jobs and its newest of all, each up to so many, the unfinished first; an array is one."""
+    own = select(JOB.c.id).where(JOB.c.tenant_id == tenant_id, JOB.c.parent_id.is_(None)).order_by(JOB.c.id.desc()).limit(most)
+    chosen = union(own.where(JOB.c.ended_at.is_(None)).subquery().select(), own.subquery().select())
+    query = select(JOB).where(JOB.c.id.in_(chosen)).order_by(JOB.c.ended_at.is_not(None), JOB.c.id.desc())
+    return [to_job(row) for row in session.execute(query).mappings()]
 
 
 def count_states(session: Session, tenant_id: str | None) -> dict[JobState, int]:

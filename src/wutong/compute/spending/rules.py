@@ -12,6 +12,7 @@ PROJECT_LABEL = "project"
 """The label of a job that says for which project it runs."""
 OTHERS = "others"
 MOST_GROUPS = 6
+RATE_DAYS = 7
 
 
 class By(StrEnum):
@@ -84,6 +85,23 @@ def gather(by: By, days: Sequence[date], parts: Iterable[DayPart]) -> Spending:
     if len(ranked) > len(kept):
         groups.append(_group(OTHERS, days, [part for key in ranked[len(kept) :] for part in by_key[key]], rest=True))
     return Spending(by, tuple(days), tuple(groups))
+
+
+def together(days: Sequence[date], parts: Iterable[DayPart]) -> Spending:
+    """Put the parts of these days together as one group."""
+    return Spending(By.PERSON, tuple(days), (_group("", days, [part for part in parts if part.day in days], rest=False),))
+
+
+def runway_days(left_fen: int, daily_fen: Sequence[int]) -> int | None:
+    """Return for how many days money lasts at the rate of the last seven whole days; today, which `daily_fen` ends with, does not count.
+
+    Who began less than seven days ago is measured from the first day on. None when nothing was spent.
+    """
+    whole = list(daily_fen[:-1])
+    first = next((at for at, fen in enumerate(whole) if fen), len(whole))
+    counted = whole[max(first, len(whole) - RATE_DAYS) :]
+    spent = sum(counted)
+    return max(0, left_fen) * len(counted) // spent if spent > 0 else None
 
 
 def _group(key: str, days: Sequence[date], parts: Sequence[DayPart], *, rest: bool) -> Group:

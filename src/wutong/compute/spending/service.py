@@ -1,6 +1,6 @@
 """What pages may ask of spending."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -8,6 +8,7 @@ from wutong.compute.budgets.rules import month_bounds
 from wutong.compute.spending import rules, store
 from wutong.compute.spending.rules import By, MonthLine, Spending
 from wutong.identity.rules import Permission, Principal, require_tenant
+from wutong.kit import clock
 from wutong.kit.errors import Invalid
 from wutong.kit.paging import Page, PageRequest
 
@@ -17,6 +18,15 @@ def spending(session: Session, who: Principal, month: str, by: By) -> Spending:
     tenant_id = require_tenant(who, Permission.MONEY_READ)
     begins, ends = _bounds(month)
     return rules.gather(by, rules.days_of(begins, ends), store.parts_of(session, tenant_id, month, by))
+
+
+def last_days(session: Session, who: Principal, count: int) -> Spending:
+    """Return what the caller's tenant used on each of the last so many days (Asia/Shanghai), today included, as one group."""
+    tenant_id = require_tenant(who, Permission.MONEY_READ)
+    now = clock.now()
+    days = rules.days_of(now - timedelta(days=count - 1), now + timedelta(microseconds=1))[-count:]
+    months = sorted({f"{day:%Y-%m}" for day in days})
+    return rules.together(days, store.days_of_months(session, tenant_id, months))
 
 
 def month_lines(session: Session, who: Principal, month: str, page: PageRequest) -> Page[MonthLine]:

@@ -1,5 +1,7 @@
 """All SQL of spending, over the charges of a month."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
 
@@ -29,6 +31,18 @@ def parts_of(session: Session, tenant_id: str, month: str, by: By) -> list[DayPa
         del values["label"]
     rows = session.execute(text(_PARTS.format(key=_KEYS[by])), values)
     return [DayPart(day, found, int(ms), int(seconds), int(fen)) for day, found, ms, seconds, fen in rows]
+
+
+_DAYS = text("""
+    SELECT CAST((CASE kind WHEN 'reversal' THEN at ELSE window_start END) AT TIME ZONE :zone AS date) AS day,
+        sum(card_ms), sum(package_seconds), sum(amount_fen)
+    FROM compute_charge WHERE tenant_id = :tenant AND month = ANY(:months) GROUP BY 1""")
+
+
+def days_of_months(session: Session, tenant_id: str, months: Sequence[str]) -> list[DayPart]:
+    """Return what was used on each day of some months."""
+    rows = session.execute(_DAYS, {"tenant": tenant_id, "months": list(months), "zone": BILL_ZONE.key})
+    return [DayPart(day, "", int(ms), int(seconds), int(fen)) for day, ms, seconds, fen in rows]
 
 
 def lines_of(session: Session, tenant_id: str, month: str, after: tuple[str, int], limit: int) -> list[MonthLine]:
