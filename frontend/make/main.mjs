@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { basename, join, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { fonts } from "./fonts.mjs";
+import { drawing, icons } from "./icons.mjs";
 import { purging } from "./purge.mjs";
-import { sprite } from "./sprite.mjs";
 
 const HERE = new URL("..", import.meta.url).pathname;
 const TARGET = ["chrome111", "edge111", "firefox115", "safari16.4"];
@@ -44,8 +44,8 @@ async function bundle(entry, options) {
   return built.outputFiles[0].contents;
 }
 
-/** Build the modules, which share chunks. `define` tells them the names of what else was built. */
-async function modules(define) {
+/** Build the modules, which share chunks and take from the icons what they name. `define` tells them the names of what else was built. */
+async function modules(drawn, define) {
   const built = await esbuild.build({
     entryPoints: Object.fromEntries(MODULES.map((name) => [name, join(HERE, "src", `${name}.ts`)])),
     outdir: draft,
@@ -58,6 +58,7 @@ async function modules(define) {
     metafile: true,
     target: TARGET,
     define,
+    plugins: [drawing(drawn, join(HERE, "src"))],
     legalComments: "none",
     logLevel: "warning",
     absWorkingDir: HERE,
@@ -66,12 +67,20 @@ async function modules(define) {
     const entry = output.entryPoint && basename(output.entryPoint, ".ts");
     if (entry && MODULES.includes(entry)) manifest[`${entry}.js`] = basename(path);
   }
+  skipStub(built.metafile.outputs);
   const always = imported(built.metafile.outputs, manifest["portal.js"]);
   manifest.preload = [...always].sort().join(" ");
   for (const name of AHEAD) {
     const more = [...imported(built.metafile.outputs, manifest[name])].filter((each) => !always.has(each) && each !== manifest["portal.js"]);
     manifest[`preload:${name}`] = [manifest[name], ...more.sort()].join(" ");
   }
+}
+
+/** As islands import portal.ts too, its code is in a chunk that its own file only names: pages ask for that chunk at once. */
+function skipStub(outputs) {
+  const [path] = Object.entries(outputs).find(([, { inputs }]) => inputs["src/portal.ts"]?.bytesInOutput > 0);
+  rmSync(join(draft, manifest["portal.js"]));
+  manifest["portal.js"] = basename(path);
 }
 
 /** What a module imports at once, directly or not: a page that names these loads them all together. */
@@ -104,7 +113,8 @@ function notice(path) {
 const json = (name) => JSON.parse(readFileSync(join(HERE, name), "utf8"));
 rmSync(draft, { recursive: true, force: true });
 mkdirSync(draft, { recursive: true });
-const icons = keep("icons.svg", sprite(json("icons.json")));
+const drawn = icons(json("icons.json"));
+keep("icons.json", JSON.stringify(drawn));
 for (const mark of MARKS) keep(mark, readFileSync(join(HERE, "src", mark)));
 keep("licences.txt", licences());
 for (const [name, font] of Object.entries(await fonts(HERE))) keep(name, font);
@@ -112,7 +122,7 @@ keep("words.json", JSON.stringify(json("words.json")));
 keep("portal.css", await bundle("styles/portal.css", { plugins: [purging(json("unused.json"))], external: ["*.svg"] }));
 keep("theme.js", await bundle("theme.ts", { format: "iife" }));
 const digester = keep("digester.js", await bundle("upload/digester.ts", { format: "iife" }));
-await modules({ ICONS_NAME: JSON.stringify(icons), DIGESTER_NAME: JSON.stringify(digester) });
+await modules(drawn, { DIGESTER_NAME: JSON.stringify(digester) });
 writeFileSync(join(draft, "manifest.json"), `${JSON.stringify(manifest, Object.keys(manifest).sort(), 1)}\n`);
 rmSync(out, { recursive: true, force: true });
 renameSync(draft, out);

@@ -3,6 +3,7 @@
  * The data: `{"x": [seconds or numbers], "time": true, "unit": "%", "kind": "line|area|stack|bars", "series": [{"name": "…", "y": […]}], "max": 100, "zero": true}`.
  * A `live` event reads `data-src` again, and so does time where `data-every` says how many seconds. `data-label` names the chart; `data-height` is in pixels.
  */
+import "./portal";
 import uPlot from "uplot";
 import { extremes, figure, stacked, timeTicks } from "./charts/scale";
 import { make } from "./dom";

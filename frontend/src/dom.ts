@@ -1,4 +1,6 @@
 /** Small helpers to make elements. Text only ever becomes text: nothing here takes HTML. */
+import icons from "icons:scripts";
+
 type Child = Node | string | null | undefined | false;
 
 /** Make an element with attributes and children. Attributes that are false or missing are left out; true gives an empty one. */
@@ -15,14 +17,19 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Make an icon of the sprite; it is decoration, so a word must stand beside it or name its button. */
+/** Make an icon by its name; it is decoration, so a word must stand beside it or name its button. The build puts in what scripts name. */
 export function icon(name: string, extra = ""): SVGSVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  return drawing(icons[name] ?? "", extra);
+}
+
+/** Make an icon of its lines. */
+export function drawing(lines: string, extra = ""): SVGSVGElement {
+  const [svg, path] = [document.createElementNS("http://www.w3.org/2000/svg", "svg"), document.createElementNS("http://www.w3.org/2000/svg", "path")];
   svg.setAttribute("class", `icon ${extra}`.trim());
+  svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `${new URL(ICONS_NAME, import.meta.url).pathname}#${name}`);
-  svg.append(use);
+  path.setAttribute("d", lines);
+  svg.append(path);
   return svg;
 }
 

@@ -1,4 +1,5 @@
 /** A small picture of a TIFF, with its place on the map where it has one: `<div data-island="geotiff" data-src="…">`. Overviews are read where there are some. */
+import "./portal";
 import { fromUrl, type GeoTIFF, type GeoTIFFImage } from "geotiff";
 import { make } from "./dom";
 import { paint, type Band } from "./preview/bands";

@@ -3,6 +3,7 @@
  * `data-src?offset=N&limit=M` answers bytes with `X-Log-Size` and `X-Log-Complete`. `data-download` is a link, `data-size` and `data-complete` spare the
  * first question. A `live` event with `{size, complete}` tells of growth; without such events the end is looked at every two seconds.
  */
+import "./portal";
 import { Chunks, CHUNK_BYTES } from "./logview/chunks";
 import { LogTools } from "./logview/tools";
 import { LogView } from "./logview/view";

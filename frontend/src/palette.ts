@@ -1,5 +1,7 @@
 /** The command palette: everything one may see, by a few letters. `/search?q=` answers `{"items": [{"title", "kind", "url", "hint", "icon"}]}`. */
-import { icon, make } from "./dom";
+import "./portal";
+import icons from "icons:all";
+import { drawing, icon, make } from "./dom";
 import { word } from "./words";
 
 interface Item {
@@ -83,7 +85,7 @@ class Palette {
       ...items.map(({ title, kind, hint, icon: symbol }, at) => {
         const text = make("span", { class: "title" }, title);
         const more = make("span", { class: "hint user-text" }, [hint, kind].filter(Boolean).join(" · "));
-        return make("li", { role: "option", id: `palette-${at}`, "data-at": at, "aria-selected": "false" }, icon(symbol ?? "file"), text, more);
+        return make("li", { role: "option", id: `palette-${at}`, "data-at": at, "aria-selected": "false" }, drawing(icons[symbol ?? "file"] ?? ""), text, more);
       }),
     );
     this.#choose(0);

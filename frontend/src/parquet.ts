@@ -1,4 +1,5 @@
 /** The columns and first rows of a Parquet file: `<div data-island="parquet" data-src="…" data-size="…">`. Only what is shown is fetched, by ranges. */
+import "./portal";
 import { decompress } from "fzstd";
 import { asyncBufferFromUrl, parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer, type FileMetaData } from "hyparquet";
 import { inflate } from "pako";

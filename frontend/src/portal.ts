@@ -1,6 +1,10 @@
-/** Runs on every page. Everything here makes a page nicer that works without it. */
+/** Runs on every page. Everything here makes a page nicer that works without it.
+ *
+ * Islands import this module: what they share with it then stays in the one file that every page loads, instead of in many small ones.
+ */
 import { startConfirm } from "./confirm";
 import { startCopy } from "./copy";
+import "./figures";
 import { startForms } from "./forms";
 import { startIslands } from "./islands";
 import { startMenus } from "./menu";
@@ -11,6 +15,7 @@ import { startThemeSwitch } from "./themeswitch";
 import { startTimes } from "./times";
 import { startToasts } from "./toasts";
 
+startIslands(); // first, as they are what a page is opened for
 startRequests();
 startConfirm();
 startToasts();
@@ -20,5 +25,4 @@ startMenus();
 startCopy();
 startForms();
 startPaletteKey();
-startIslands();
 startStream();

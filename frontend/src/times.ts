@@ -6,8 +6,12 @@ import { sayExactly, sayTime, type Reader, type TimeStyle } from "./timeformat";
 const REFRESH_MS = 30_000;
 const YEAR_S = 31_536_000;
 
-/** Show all times now, those that come later, and relative ones again each half minute. */
+/** Show all times, those that come later, and relative ones again each half minute. The server's own are there to begin with: the page is drawn first. */
 export function startTimes(): void {
+  requestAnimationFrame(() => setTimeout(start)); // a browser takes 50 ms to find out which zone it is in
+}
+
+function start(): void {
   tellZone();
   whenever((root) => show(root, "time[datetime]"));
   setInterval(() => void (document.hidden || show(document.documentElement, 'time[datetime][data-style="relative"]')), REFRESH_MS);

@@ -3,6 +3,7 @@
  * `data-repo` names the repository that gets a version; without it the fields `name`, `licence`, `description` of `data-form` make one. `note` of that
  * form goes with the version. `data-next` is where to go then, with `{repo}`, `{version}` and `{number}` filled in.
  */
+import "./portal";
 import { fromDrop, fromField, fromHandles, handlesOf, type Found, type Handle } from "./upload/collect";
 import { drop, recall } from "./upload/memory";
 import { Panel } from "./upload/panel";

@@ -8,7 +8,7 @@ from wutong.web import assets
 from wutong.web.built import packed
 
 BUILT = assets.FOLDER / "manifest.json"
-TEXTS = ("portal.css", "portal.js", "icons.svg", "words.json", "mark.svg")
+TEXTS = ("portal.css", "portal.js", "icons.json", "words.json", "mark.svg")
 
 
 pytestmark = pytest.mark.skipif(not BUILT.exists(), reason="The front end is not built; make setup builds it.")

@@ -1,6 +1,8 @@
 """The built front end: names with their content's hash, so that browsers keep files for ever and never use an old one."""
 
+import base64
 import functools
+import hashlib
 import json
 from pathlib import Path
 
@@ -40,12 +42,42 @@ def manifest() -> dict[str, str]:
     return _read("manifest.json", built_at)
 
 
+def theme_script() -> str:
+    """Return the script that sets the theme: it stands in the page itself, as nothing may be drawn and nothing read on before it ran."""
+    return _text(manifest()["theme.js"])
+
+
+def theme_source() -> str:
+    """Return what a Content-Security-Policy calls that script."""
+    return _source(theme_script())
+
+
+def icons() -> dict[str, str]:
+    """Return the lines of icons by their names, as the path of a drawing of 24 by 24."""
+    return _table("icons.json")
+
+
 def script_words() -> dict[str, str]:
     """Return the sentences of scripts by their keys, in English."""
-    name = manifest()["words.json"]
+    return _table("words.json")
+
+
+def _table(plain: str) -> dict[str, str]:
+    name = manifest()[plain]
     return _read(name, 0) if (FOLDER / name).exists() else {}
 
 
 @functools.lru_cache(maxsize=4)
 def _read(name: str, changed_at: int) -> dict[str, str]:  # noqa: ARG001 - another time is another content
     return {str(key): str(text) for key, text in json.loads((FOLDER / name).read_text()).items()}
+
+
+@functools.lru_cache(maxsize=4)
+def _text(name: str) -> str:
+    path = FOLDER / name
+    return path.read_text() if path.exists() else ""
+
+
+@functools.lru_cache(maxsize=4)
+def _source(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -38,6 +38,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_OWN_SCRIPTS = f"script-src {_ALLOWED['script-src']}"
 
 
 def create_portal(context: Context) -> FastAPI:
@@ -74,10 +75,12 @@ class Headers:
             await self._app(scope, receive, send)
             return
         static = scope["path"].startswith(assets.URL)
+        policy = POLICY if static else _policy_of_pages()
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                headers.setdefault("Content-Security-Policy", policy)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 kept = FOR_EVER if static and message["status"] == 200 else "no-store"
@@ -85,3 +88,11 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _policy_of_pages() -> str:
+    """Allow the one script that stands in pages, by its content; the front end may be built anew beside a running centre."""
+    try:
+        return POLICY.replace(_OWN_SCRIPTS, f"{_OWN_SCRIPTS} {assets.theme_source()}")
+    except assets.NotBuilt:
+        return POLICY
