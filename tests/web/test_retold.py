@@ -13,6 +13,7 @@ from tests.web.test_jobs import submitted
 
 from wutong.centre.engines.local.queue import Need, explain
 from wutong.centre.engines.protocol import EndReason
+from wutong.centre.engines.slurm import sizes
 from wutong.centre.maintenance.rules import Window, advice
 from wutong.kit import clock
 from wutong.web import words
@@ -115,6 +116,28 @@ def test_sentences_and_clauses_are_told_each_for_itself():
 def test_checks_of_the_centre_are_told_clause_by_clause():
     told = words.words_of("zh").retell("8 accelerators, 4 processors, isolation none; All tenants share one UNIX identity on this machine.")
     assert told == "8 张加速卡，4 个处理器核，隔离方式 none; 各单位在这台机器上共用一个 UNIX 身份。"
+
+
+CAPABILITIES = "8 accelerators, 4 processors, isolation none"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("engine hpc-west", "引擎 hpc-west"),
+        ("engine 二期", "引擎 二期"),
+        ("engine local", "本机引擎"),
+        ("does not answer: The cluster has not answered for a while.", "没有应答：集群有一段时间没有应答。"),
+        ("does not answer: The agent did not answer in time.", "没有应答：代理未能及时应答。"),
+        (f"2 x h200, {CAPABILITIES}", "2 张 h200，共 8 张加速卡，4 个处理器核，隔离方式 none"),
+    ],
+)
+def test_engines_by_any_name_are_told_of_in_chinese(said, told):
+    assert words.words_of("zh").retell(said) == told
+
+
+def test_all_problems_of_an_engine_are_told_in_chinese():
+    assert in_chinese(f"{CAPABILITIES}; {sizes._LOUD}; {sizes._SHARED}")
 
 
 ENDS = [

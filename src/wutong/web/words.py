@@ -32,7 +32,7 @@ LANGUAGES: Final[Mapping[str, str]] = {"zh": "中文", "en": "English"}
 DEFAULT: Final = "zh"
 COOKIE: Final = "wutong_language"
 LONGEST_RETOLD: Final = 800
-FEWEST_LETTERS: Final = 8
+FEWEST_LETTERS: Final = 7
 MOST_PARAMS: Final = 5
 FOLDER: Final = Path(__file__).parent / "words"
 _TOLD = frozenset({"have", "kind", "largest", "reason", "state", "what"})
@@ -89,11 +89,9 @@ class Words:
         known = self._known(sentence)
         if known is not None or not self.catalogue:
             return known or self.say(sentence)
-        for between, joint in ((_SENTENCES, " "), (_CLAUSES, "; ")):
-            parts = between.split(sentence)
-            if len(parts) > 1:
-                return joint.join(self._pieces(parts, joint))
-        return sentence
+        ways = [(between.split(sentence), joint) for between, joint in ((_SENTENCES, " "), (_CLAUSES, "; "))]
+        told = [joint.join(self._pieces(parts, joint)) for parts, joint in ways if len(parts) > 1]
+        return min(told, key=_letters, default=sentence)
 
     def _known(self, sentence: str) -> str | None:
         """Return what the catalogue has for a sentence, or for the template it was made of."""
@@ -142,6 +140,11 @@ class Template:
 def _spans(value: str) -> bool:
     """Tell whether what was read as a parameter reaches into a further sentence or clause, so that the whole is to be told piece by piece."""
     return bool(_SENTENCES.search(value) or _CLAUSES.search(value))
+
+
+def _letters(text: str) -> int:
+    """Count Latin letters: the fewer, the more of a sentence was told. A clause may hold sentences, and a sentence clauses."""
+    return sum(letter.isascii() and letter.isalpha() for letter in text)
 
 
 def template_of(text: str) -> Template | None:
