@@ -38,7 +38,7 @@ _WRITE_MOVES = text(f"""
         FROM jsonb_populate_recordset(CAST(NULL AS compute_job_event), CAST(:history AS jsonb)))
     UPDATE compute_job j SET {", ".join(f"{name} = n.{name}" for name in _MOVED)}
     FROM jsonb_array_elements(CAST(:jobs AS jsonb)) AS e, jsonb_populate_record(CAST(NULL AS compute_job), e) AS n
-    WHERE j.id = n.id AND j.state = e ->> 'was_state' AND j.attempt = CAST(e ->> 'was_attempt' AS int) RETURNING j.id""")  # noqa: S608 - our own columns
+    WHERE j.id = e ->> 'id' AND j.state = e ->> 'was_state' AND j.attempt = CAST(e ->> 'was_attempt' AS int) RETURNING j.id""")  # noqa: S608 - our own columns
 _PRESENT = (ATTEMPT.c.job_id == JOB.c.id) & (ATTEMPT.c.number == JOB.c.attempt)
 _FINISHING = select(JOB, ATTEMPT.c.run_name).join(ATTEMPT, _PRESENT).where(JOB.c.state == "finishing", JOB.c.next_at <= bindparam("now"))
 _FINISHING = _FINISHING.order_by(JOB.c.next_at).limit(bindparam("most"))
