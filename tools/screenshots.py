@@ -240,6 +240,7 @@ NO_PAGES = {
     "/bill/export",
     "/bill/statement/export",
     "/console/now",
+    "/console/hands",
     "/console/queue/part",
     "/console/audit.csv",
     "/console/report",

@@ -8,8 +8,10 @@ from sqlalchemy import text
 from tests.web.conftest import Portal, statements
 from tests.web.console import HOSTILE, someone, staffed, submitted, trail
 
+from wutong.centre.rules import PoolCapacity, Waiting
 from wutong.compute.jobs import service as jobs
 from wutong.kit import clock
+from wutong.web.console.now import stuck
 
 __all__ = ["staffed"]
 
@@ -17,6 +19,7 @@ __all__ = ["staffed"]
 PAGES = (
     "/console",
     "/console/now",
+    "/console/hands",
     "/console/utilisation",
     "/console/utilisation?days=30",
     "/console/jobs",
@@ -180,3 +183,26 @@ def test_the_wall_names_no_organisation(portal):
     assert "50 % in the mean" in page
     assert '<nav class="navbar' not in page
     assert "<html" not in browser.get("/wall/part").text
+
+
+def test_what_waits_for_a_person_stands_on_the_first_page(portal, door):
+    operator = portal.browser("operator")
+    assert "Nothing waits for you" in operator.get("/console/hands").text
+    for number in range(2):
+        door.ok("owner", "POST", "/tickets", json={"subject": f"Question {number}", "text": "x"})
+    with portal.context.database.session() as session:
+        session.execute(text("UPDATE centre_node SET state = 'down', reason = :why"), {"why": HOSTILE})
+    page = operator.get("/console/hands").text
+    assert "2 tickets wait for the centre&#39;s answer." in page
+    assert "Machine local of local is down." in page
+    assert HOSTILE not in page
+    assert "Nothing waits for you" not in page
+
+
+def test_a_queue_that_stands_still_is_told_of_and_a_full_one_is_not():
+    def pool(name, busy):
+        return PoolCapacity(name, "npu", 1, 8, busy, 1.0, 1.0)
+
+    pools = [pool("idle", 1), pool("full", 8), pool("old", 8), pool("empty", 0)]
+    waiting = {"idle": Waiting(1, 3700.0), "full": Waiting(9, 86_400.0), "old": Waiting(2, 4 * 86_400.0)}
+    assert [each.pool for each, _ in stuck(pools, waiting)] == ["idle", "old"]

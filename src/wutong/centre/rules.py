@@ -30,7 +30,7 @@ from wutong.centre.maintenance.rules import Window
 from wutong.centre.runs.decisions import Policy
 from wutong.centre.runs.rules import NoSuchRun, NotIsolated, Run, RunEvent, RunNameTaken, RunNotEnded, RunPhase, StopWhy
 from wutong.centre.usage.rules import MeterCheck, Usage
-from wutong.centre.utilisation.rules import By, Group, Load, Slot
+from wutong.centre.utilisation.rules import By, Group, Load, Slot, Waiting
 
 __all__ = [
     "MOST_LOG_BYTES",
@@ -83,6 +83,7 @@ __all__ = [
     "StopWhy",
     "Usage",
     "Wait",
+    "Waiting",
     "Window",
     "rank_count",
 ]

@@ -53,9 +53,9 @@ def get_pool(session: Session, name: str) -> Pool:
     raise NoSuchPool(kind="pool", id=name)
 
 
-def list_nodes(session: Session, pool: str | None = None) -> list[Node]:
-    """Return the nodes of one pool or of all."""
-    return store.nodes(session, pool)
+def list_nodes(session: Session, pool: str | None = None, *, unwell: bool = False) -> list[Node]:
+    """Return the nodes of one pool or of all; with `unwell` only those that are down or drained."""
+    return store.nodes(session, pool, unwell=unwell)
 
 
 def list_flavours(session: Session, *, enabled_only: bool = False) -> list[Flavour]:

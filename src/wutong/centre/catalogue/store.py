@@ -47,9 +47,11 @@ def pools(session: Session, name: str | None = None) -> list[Pool]:
     return [Pool(row.name, row.engine, row.accelerator, row.description, PoolState(row.state), row.max_time_limit_s, row.partition) for row in found]
 
 
-def nodes(session: Session, pool: str | None = None) -> list[Node]:
-    """Read nodes, all or a pool's."""
+def nodes(session: Session, pool: str | None = None, *, unwell: bool = False) -> list[Node]:
+    """Read nodes, all or a pool's; with `unwell` those that are not up."""
     rows = select(NodeRow).order_by(NodeRow.pool, NodeRow.name).execution_options(populate_existing=True)
+    if unwell:
+        rows = rows.where(NodeRow.state != NodeState.UP)
     found = session.scalars(rows if pool is None else rows.where(NodeRow.pool == pool))
     return [Node(row.pool, row.name, row.cards, row.cpus, row.memory_mb, NodeState(row.state), row.reason) for row in found]
 

@@ -4,6 +4,7 @@ The centre's people who help see those of all tenants, where a door says `staff`
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -138,6 +139,12 @@ def unseen(session: Session, who: Principal, tickets: Collection[Ticket]) -> set
 def count_unseen(session: Session, who: Principal, *, staff: bool = False) -> int:
     """Count the tickets that concern the caller and have something new, up to a hundred."""
     return store.count_unseen(session, who.person_id, tenant_id=_scope(who, staff=staff), most=MOST_COUNTED)
+
+
+def count_unanswered(session: Session, who: Principal) -> tuple[int, datetime | None]:
+    """Count the tickets of all tenants that wait for the centre, with the time of the oldest one's last message; for people who help."""
+    require(who, Permission.CENTRE_HELP)
+    return store.count_unanswered(session)
 
 
 def _scope(who: Principal, *, staff: bool) -> str | None:

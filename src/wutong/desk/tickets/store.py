@@ -80,6 +80,13 @@ def count_unseen(session: Session, person_id: str, *, tenant_id: str | None, mos
     return session.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0
 
 
+def count_unanswered(session: Session) -> tuple[int, datetime | None]:
+    """Count the tickets whose turn is the centre's, and tell since when the oldest of them has waited."""
+    query = select(func.count(), func.min(TicketRow.updated_at)).where(TicketRow.state.in_((TicketState.OPEN, TicketState.REOPENED)))
+    count, oldest_at = session.execute(query).one()
+    return count, oldest_at
+
+
 def mark_seen(session: Session, ticket_id: str, person_id: str, message_id: int) -> None:
     """Note how far somebody has read; never back."""
     mark = upsert(SeenRow).values(ticket_id=ticket_id, person_id=person_id, message_id=message_id)
