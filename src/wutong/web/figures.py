@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from wutong.web.words import Words
 
@@ -59,8 +59,9 @@ def moment(when: datetime | None, zone: ZoneInfo, style: str = "relative") -> Ma
     if when is None:
         return Markup("—")
     local = when.astimezone(zone)
-    shown = local.strftime("%Y-%m-%d" if style == "date" else "%Y-%m-%d %H:%M")
-    exact = when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    full = local.strftime("%Y-%m-%d %H:%M:%S %Z")
-    # Digits and the zone's name need no escaping but are: a page has hundreds of these, and `Markup.format` takes eight times as long.
-    return Markup(f'<time datetime="{exact}" data-style="{escape(style)}" title="{escape(full)}">{shown}</time>')  # noqa: S704
+    exact = when if when.tzinfo is UTC else when.astimezone(UTC)
+    full = f"{local.replace(tzinfo=None).isoformat(' ', 'seconds')} {local.tzname()}"
+    shown = full[:10] if style == "date" else full[:16]
+    # A page has hundreds of these: `strftime` takes three times as long as `isoformat`, and `Markup.format` eight times as long as this.
+    told = f'{exact.replace(tzinfo=None).isoformat(timespec="seconds")}Z" data-style="{style}" title="{full}'
+    return Markup(f'<time datetime="{told}">{shown}</time>')  # noqa: S704 - digits, the zone's name and a word of a template

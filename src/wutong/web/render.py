@@ -1,4 +1,4 @@
-"""Renders templates: one Jinja environment a process, everything escaped, missing values refused."""
+"""Renders templates: one Jinja environment a language, everything escaped, missing values refused."""
 
 import functools
 from collections.abc import Iterable
@@ -13,15 +13,16 @@ from wutong import __version__
 from wutong.identity.rules import Principal
 from wutong.kit.money import format_fen
 from wutong.web import assets, figures, menu
+from wutong.web.fixed import fixed
 from wutong.web.help.about import about
-from wutong.web.words import Words
+from wutong.web.words import Words, words_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @functools.cache
-def environment() -> Environment:
-    """Return the environment all templates share."""
+def environment(language: str) -> Environment:
+    """Return the environment all templates of a language share."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -29,7 +30,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        extensions=["jinja2.ext.do"],
+        extensions=["jinja2.ext.do", fixed(words_of(language))],
     )
     made.filters |= {"yuan": format_fen, "card_hours": figures.card_hours, "size": figures.size, "named": named}
     made.globals |= {"asset": assets.url_of, "preloads": assets.preloads, "about": about, "icon": icon, "theme": theme, "version": __version__}
@@ -38,6 +39,11 @@ def environment() -> Environment:
 
 def icon(name: str, extra: str = "") -> Markup:
     """Return the drawing of an icon; it says nothing by itself, so words stand beside it."""
+    return _drawn(assets.icons_built(), name, extra)
+
+
+@functools.lru_cache(maxsize=512)
+def _drawn(built: str, name: str, extra: str) -> Markup:  # noqa: ARG001 - another build is another drawing
     lines = assets.icons().get(name, "")
     return Markup(f'<svg class="icon {escape(extra)}" viewBox="0 0 24 24" aria-hidden="true"><path d="{escape(lines)}"/></svg>')  # noqa: S704 - escaped; `format` is slow
 
@@ -63,4 +69,4 @@ def render(template: str, values: dict[str, Any], *, words: Words, zone: ZoneInf
         "menu": functools.partial(menu.of, reader),
         "problem": None,
     }
-    return environment().get_template(template).render(given | values)
+    return environment(words.language).get_template(template).render(given | values)

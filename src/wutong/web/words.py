@@ -32,6 +32,8 @@ LANGUAGES: Final[Mapping[str, str]] = {"zh": "中文", "en": "English"}
 DEFAULT: Final = "zh"
 COOKIE: Final = "wutong_language"
 LONGEST_RETOLD: Final = 800
+# What the catalogues write before the name of a field, so that a file that somebody called `name` keeps its name.
+FIELD: Final = "field: "
 FEWEST_LETTERS: Final = 7
 MOST_PARAMS: Final = 5
 FOLDER: Final = Path(__file__).parent / "words"
@@ -61,7 +63,7 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"\d(\.\d{0,3})?", text) is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Words:
     """One language: `say` translates a sentence and fills in its parameters."""
 
@@ -86,6 +88,9 @@ class Words:
 
     def retell(self, sentence: str) -> str:
         """Return in this language a sentence that was made earlier: one that is stored, or that rules below the pages have put together."""
+        return _retold(self, sentence)
+
+    def _retell(self, sentence: str) -> str:
         known = self._known(sentence)
         if known is not None or not self.catalogue:
             return known or self.say(sentence)
@@ -114,10 +119,18 @@ class Words:
     def problem(self, problem: Problem) -> str:
         """Return a problem's sentence. A parameter that is a sentence itself is translated too."""
         params = {name: self.retell(value) if isinstance(value, str) else value for name, value in problem.params.items()}
+        if isinstance(field := problem.params.get("field"), str):
+            params["field"] = self.field(field)
         try:
             return self.say(problem.message).format(**params)
         except (KeyError, IndexError, ValueError):
             return problem.sentence()
+
+
+    def field(self, name: str) -> str:
+        """Return what a person calls a field of a form: `limit_fen` is a limit. What has no name in the catalogue stays what it is."""
+        own = self.catalogue.get(FIELD + name)
+        return own if own is not None else self.say(name.removesuffix("_fen").removesuffix("_gib"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +168,12 @@ def template_of(text: str) -> Template | None:
         return None
     pattern = re.escape(literals[0]) + "".join(f"(?P<{name}>.+?){re.escape(after)}" for name, after in zip(names, literals[1:], strict=True))
     return Template(text, literals[0], literals[-1], re.compile(pattern, re.DOTALL))
+
+
+@functools.lru_cache(maxsize=4096)
+def _retold(words: Words, sentence: str) -> str:
+    """Remember what was told: a queue says the same of many, and finding the template of one takes as long as a row of a page."""
+    return words._retell(sentence)  # noqa: SLF001 - its own module
 
 
 @functools.cache
