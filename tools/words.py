@@ -43,7 +43,7 @@ def said() -> set[str]:
     _load()
     found |= {problem.message for problem in _problems()}
     found |= {Notice("", "", person, kind, 0, "", None, 0, clock.now()).message for kind in NoticeKind for person in (None, "somebody")}
-    found |= set(_reasons())
+    found |= set(_reasons()) | {f"{words.FIELD}{name}" for name in _fields()}
     found |= {str(member.value) for enumeration in words.shown() for member in enumeration if issubclass(enumeration, Enum)}
     return {text for text in found if re.search("[A-Za-z]{2}", re.sub(r"\{[^}]*\}", "", text))}
 
@@ -67,16 +67,31 @@ def _problems(of: type[Problem] = Problem) -> Iterator[type[Problem]]:
         yield of
 
 
+def _fields() -> Iterator[str]:
+    """Yield the names of fields that a problem may be about."""
+    for node in _code():
+        given = [(node.arg, node.value)] if isinstance(node, ast.keyword) else []
+        if isinstance(node, ast.arguments):
+            given = [(each.arg, default) for each, default in zip(node.kwonlyargs, node.kw_defaults, strict=True)]
+        for name, value in given:
+            if name == "field" and isinstance(value, ast.Constant) and re.fullmatch(r"[a-z_.]*[a-z]", str(value.value)):
+                yield str(value.value)
+
+
 def _reasons() -> Iterator[str]:
     """Yield the plain sentences given as the reason of a problem."""
+    for node in _code():
+        named = isinstance(node, ast.keyword) and node.arg in ("reason", "hint", "what", "why") and isinstance(node.value, ast.Constant)
+        if named and isinstance(node.value.value, str):
+            yield node.value.value
+
+
+def _code() -> Iterator[ast.AST]:
+    """Yield the code of all that a reader of pages may meet."""
     for path in sorted((ROOT / "src" / "wutong").rglob("*.py")):
         name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
-        if name.startswith(IN_TERMINALS) or "engines" in path.parts:
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            named = isinstance(node, ast.keyword) and node.arg in ("reason", "hint", "what", "why") and isinstance(node.value, ast.Constant)
-            if named and isinstance(node.value.value, str):
-                yield node.value.value
+        if not name.startswith(IN_TERMINALS) and "engines" not in path.parts:
+            yield from ast.walk(ast.parse(path.read_text()))
 
 
 def main() -> int:

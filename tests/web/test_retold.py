@@ -16,6 +16,7 @@ from wutong.centre.engines.protocol import EndReason
 from wutong.centre.engines.slurm import sizes
 from wutong.centre.maintenance.rules import Window, advice
 from wutong.kit import clock
+from wutong.kit.errors import Invalid, NotFound
 from wutong.web import words
 
 __all__ = ["fake"]
@@ -134,6 +135,19 @@ CAPABILITIES = "8 accelerators, 4 processors, isolation none"
 )
 def test_engines_by_any_name_are_told_of_in_chinese(said, told):
     assert words.words_of("zh").retell(said) == told
+
+
+@pytest.mark.parametrize(
+    ("field", "zh", "en"), [("limit_fen", "限额", "limit"), ("more_nodes", "增加的机器数", "more nodes"), ("env.PATH", "env.PATH", "env.PATH")]
+)
+def test_fields_are_called_what_people_call_them(field, zh, en):
+    problem = Invalid(field=field, reason="Choose 7, 30 or 90 days.")
+    assert words.words_of("zh").problem(problem) == f"{zh}：请选择 7、30 或 90 天。"
+    assert words.words_of("en").problem(problem) == f"{en}: Choose 7, 30 or 90 days."
+
+
+def test_what_somebody_called_name_keeps_its_name():
+    assert words.words_of("zh").problem(NotFound(kind="job", id="name")).count("name") == 1
 
 
 def test_all_problems_of_an_engine_are_told_in_chinese():
