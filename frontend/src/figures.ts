@@ -10,7 +10,12 @@ export function size(count: number): string {
     unit += 1;
   }
   if (unit === 0) return `${Math.round(count)} B`;
-  return value < 1000 ? `${Number(value.toPrecision(3))} ${UNITS[unit]}` : `${Math.round(value).toLocaleString("en")} ${UNITS[unit]}`;
+  return value < 1000 ? `${Number(value.toPrecision(3))} ${UNITS[unit]}` : `${grouped(Math.round(value))} ${UNITS[unit]}`;
+}
+
+/** Write a whole number in groups of three, as both languages do. `Intl` would take 20 ms at its first use, while a reader waits for the first lines of a log. */
+export function grouped(count: number): string {
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
 /** Write a duration with its two largest units, by `Intl`'s words. */

@@ -1,6 +1,6 @@
 /** Draws the lines of a log that are in the window, and nothing else. */
 import { make } from "../dom";
-import { language } from "../words";
+import { grouped } from "../figures";
 import { markHits, parseAnsi } from "./ansi";
 import type { Chunks } from "./chunks";
 import type { Place } from "./lineindex";
@@ -29,7 +29,6 @@ export class LogView {
   readonly #rows = make("div", { class: "logview-rows" });
   readonly #space = make("div");
   readonly #map = new ScrollMap();
-  readonly #numbers = new Intl.NumberFormat(language());
   readonly #watch = new ResizeObserver(() => this.refresh());
   #pool: Row[] = [];
   #frame = 0;
@@ -184,7 +183,7 @@ export class LogView {
     row.element.dataset["line"] = String(at);
     row.element.classList.toggle("hit", this.hit === at);
     row.element.classList.toggle("chosen", chosen);
-    row.number.textContent = `${exact ? "" : "~"}${this.#numbers.format(at + 1)}`;
+    row.number.textContent = `${exact ? "" : "~"}${grouped(at + 1)}`;
     fillText(row.text, line?.text ?? "", this.query);
     row.element.classList.toggle("missing", !line);
   }
