@@ -62,8 +62,9 @@ def rows() -> list[Row]:
 
 def through_the_platform(lab: Lab, meters: Meters) -> list[Row]:
     """Time trivial jobs from acceptance to settlement against raw sbatch, weigh both, and see how long after its end a job is charged."""
-    raw, raw_ms = weighed(meters, lambda: raw_sbatch(lab, TRIVIAL))
     with a_centre(lab) as (centre, account):
+        # Beside the idle centre, as ours: the nodes of the box share its one list of processes, which each job's end is looked for in.
+        raw, raw_ms = weighed(meters, lambda: raw_sbatch(lab, TRIVIAL))
         for name, pid in sorted(centre.pids().items(), key=lambda found: found[0] != "supervisor"):  # it is above the others
             meters.put(name, pid)
         seconds, ours_ms = weighed(meters, lambda: jobs.settle(centre, account, TRIVIAL, ["true"], "true", flavour=FLAVOUR, look_s=LOOK_S))
