@@ -37,7 +37,7 @@ IN_TERMINALS = ("wutong.app", "wutong.cli", "wutong.sdk", "wutong.centre.engines
 def said() -> set[str]:
     """Return every sentence the portal may say, in English."""
     found = {text for _, _, message, _, _ in extract_from_dir(str(WEB), METHODS, OPTIONS, KEYWORDS) for text in _texts(message)}
-    found |= {item.title for item in (*menu.TENANT, *menu.CENTRE)}
+    found |= {item.title for item in (*menu.VISITOR, *menu.TENANT, *menu.CENTRE)}
     found |= facts.sentences()
     found |= set(json.loads((ROOT / "frontend" / "words.json").read_text()).values())
     _load()

@@ -21,6 +21,7 @@ class Item:
         return path == self.path or path.startswith(tuple(f"{each}/" for each in self.pages or (self.path,))) or path in self.pages
 
 
+VISITOR = (Item("Home page", "/", "home"), Item("Handbook", "/help", "book"), Item("Sign in", "/sign-in", "user"))
 TENANT = (
     Item("Overview", "/overview", "home"),
     Item("Jobs", "/jobs", "player-play", Permission.JOB_READ),
@@ -46,7 +47,7 @@ CENTRE = (
 def of(reader: Principal | None) -> list[tuple[str, list[Item]]]:
     """Return the parts of the menu with the lines this reader may open."""
     if reader is None:
-        return []
+        return [("", list(VISITOR))]
     parts = []
     if reader.tenant_id is not None:
         parts.append(("", [item for item in TENANT if item.needs is None or reader.may(item.needs)]))
