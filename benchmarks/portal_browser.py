@@ -1,6 +1,7 @@
 """In a real browser: what a first visit loads and when it is ready, when the first lines of a log of 100 MB stand there, how it scrolls.
 
-Times are the browser's own, from the beginning of a navigation in a process that has started; it draws by software, so a person's machine is quicker.
+Times are the browser's own, from the beginning of a navigation to the end of the frame in which a thing is seen. Each visit is the first of a fresh
+profile, in a browser that has started: starting is what a person did in the morning. It draws by software, so a person's machine is quicker.
 """
 
 import os
@@ -11,20 +12,28 @@ from city import City
 from rows import Row
 
 from wutong.app.trial import TrialCentre
+from wutong.web import assets
 
 LOG_BYTES = 100 * 1024 * 1024
 LINE = "step 100 loss 0.1234 accuracy 0.9876 some more words of a log"
 CHROMIUM = os.environ.get("WUTONG_CHROMIUM") or shutil.which("chromium") or ""
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-dev-shm-usage")
-VISITS = 5
+VISITS = 7
+# A new profile has the browser start processes beforehand, for pages to come; on two cores that is work beside the page.
+SETTLED_MS = 2_000
 
-# Notes when something stands on the page first, in milliseconds since the navigation began.
+# Notes when something stands on the page first, in milliseconds since the navigation began: after the frame that draws it. A list stands with what
+# follows its last row.
 _WATCH = """(() => {
-  const wanted = {chart: '[data-island=chart] canvas', lines: '.logview-rows'};
+  const wanted = {list: '#rows tbody tr:last-child', chart: '[data-island=chart] canvas', lines: '.logview-rows'};
+  const there = {chart: () => true, lines: each => each.textContent.includes('loss'), list: () => document.querySelector('#rows .toolbar-row')};
+  const open = new Set(Object.keys(wanted)), told = {};
   window.stood = {};
-  const look = () => { for (const [name, selector] of Object.entries(wanted))
-    if (!(name in window.stood) && [...document.querySelectorAll(selector)].some(each => name === 'chart' || each.textContent.includes('loss')))
-      requestAnimationFrame(() => { window.stood[name] ??= performance.now(); }); };
+  for (const name of open) window.stood[name] = new Promise(resolve => { told[name] = resolve; });
+  const look = () => { for (const name of open) if ([...document.querySelectorAll(wanted[name])].some(there[name])) {
+    open.delete(name);
+    requestAnimationFrame(() => setTimeout(() => told[name](performance.now())));
+  } };
   new MutationObserver(look).observe(document, {childList: true, subtree: true, characterData: true});
 })()"""
 # Scrolls on for three seconds, counting the frames that were drawn.
@@ -58,7 +67,8 @@ def _look(centre: TrialCentre, city: City) -> list[Row]:
             context.add_cookies([{"name": "wutong_session", "value": city.settled.owner.token, "url": centre.url}])
             context.add_init_script(_WATCH)
             page = context.new_page()
-            page.goto("/health")  # starts the browser's own process for these pages, and keeps nothing of ours
+            page.goto(assets.url_of("licences.txt"))  # has the process of these pages, with their policies, and keeps nothing that pages load
+            page.wait_for_timeout(SETTLED_MS)
             return page
 
         first = [_first_load(fresh()) for _ in range(VISITS)]
@@ -69,7 +79,7 @@ def _look(centre: TrialCentre, city: City) -> list[Row]:
     half = VISITS // 2
     return [
         Row("first load of the job list: bytes packed", f"{max(size for size, _ in first) / 1000:.0f} kB", target="<= 260 kB"),
-        Row("first load of the job list: ready, median", f"{sorted(ready for _, ready in first)[half]:.0f} ms", target="<= 600 ms"),
+        Row("first load of the job list: drawn and ready, median", f"{sorted(ready for _, ready in first)[half]:.0f} ms", target="<= 600 ms"),
         Row("first load of a job's page: chart drawn, median (processor time of the page)", _both(chart[half]), target="<= 600 ms"),
         Row(f"log of {LOG_BYTES // 2**20} MB: first lines drawn, median (processor time of the page)", _both(shown[half]), target="<= 500 ms"),
         Row("log of 100 MB: frames a second while scrolling", f"{frames:.0f}", target=">= 50"),
@@ -89,15 +99,16 @@ def _print_much(centre: TrialCentre, token: str) -> str:
 
 
 def _first_load(page: Any) -> tuple[int, float]:
-    """Load the list of jobs with nothing kept; returns the bytes that came over the wire, and when the page was ready."""
+    """Load the list of jobs with nothing kept; returns the bytes that came over the wire, and when the list was drawn and all scripts had run."""
     sizes: list[float] = []
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.on("Network.loadingFinished", lambda told: sizes.append(told["encodedDataLength"]))
     page.goto("/jobs", wait_until="load")
+    drawn = page.evaluate("() => window.stood.list")
     ready = page.evaluate("() => performance.getEntriesByType('navigation')[0].loadEventEnd")
     page.wait_for_timeout(1500)
-    return int(sum(sizes)), float(ready)
+    return int(sum(sizes)), max(float(drawn), float(ready))
 
 
 def _stood(page: Any, path: str, name: str) -> tuple[float, float]:
@@ -105,9 +116,9 @@ def _stood(page: Any, path: str, name: str) -> tuple[float, float]:
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(path, wait_until="commit")
-    page.wait_for_function(f"() => window.stood['{name}'] !== undefined", timeout=60_000)
+    stood = float(page.evaluate(f"() => window.stood['{name}']"))
     metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
-    return float(page.evaluate(f"() => window.stood['{name}']")), 1000 * metrics["TaskDuration"]
+    return stood, 1000 * metrics["TaskDuration"]
 
 
 def _scrolled(page: Any, job_id: str) -> float:

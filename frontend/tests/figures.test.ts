@@ -1,13 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { extremes, figure, stacked, timeTicks } from "../src/charts/scale";
-import { duration, size } from "../src/figures";
+import { duration, grouped, size } from "../src/figures";
 import { sayExactly, sayTime } from "../src/timeformat";
 
 const NOW = new Date("2026-11-22T08:00:00Z");
 const zh = { lang: "zh-CN", zone: "Asia/Shanghai" };
 const en = { lang: "en", zone: "UTC" };
 const ago = (seconds: number): Date => new Date(NOW.getTime() - seconds * 1000);
+
+test("whole numbers read in groups of three", () => {
+  for (const count of [0, 7, 999, 1000, 56_789, 123_456, 1_234_567_890]) {
+    assert.equal(grouped(count), new Intl.NumberFormat("zh-CN").format(count));
+    assert.equal(grouped(count), new Intl.NumberFormat("en").format(count));
+  }
+});
 
 test("times read in the reader's zone and language", () => {
   assert.equal(sayTime(NOW, "datetime", zh, NOW), "2026-11-22 16:00");
