@@ -6,6 +6,9 @@ from tools.screenshots import NO_PAGES, PATHS, Settled, places, settle
 
 from wutong.web.nouns import PAGES
 
+# A part that a page asks for once it stands holds a link for who has no scripts until it comes.
+PARTS_CAME = "() => document.querySelector('[hx-trigger^=load] > .no-js') === null"
+
 
 @pytest.fixture(scope="module")
 def settled(centre) -> Settled:
@@ -33,6 +36,7 @@ def test_every_page_can_be_read_by_everybody(visitors, settled, who, language):
             answer = page.goto(place.path)
             assert answer.status == (404 if place.name == "not-found" else 200), place
             assert page.locator("h1").count() == 1, place
+            page.wait_for_function(PARTS_CAME, timeout=60_000)
             found += violations(page)
     assert found == []
 
