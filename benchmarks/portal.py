@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +28,7 @@ from rows import Row, show
 from screenshots import PATHS
 from sqlalchemy import event
 
+from wutong.app.startup import collect_seldom
 from wutong.doorway.context import Context
 from wutong.web.main import create_portal
 
@@ -120,10 +122,11 @@ def _costs(context: Context, city: City) -> list[Cost]:
             runner.run(get(app, page.where, page.secret))
             page.statements = len(statements)
         gc.freeze()  # as a server does: what the imports left is never looked through again
+        collect_seldom()
         for number in range(ROUNDS):
             dear = every if number < FIRST else [page for page in every if statistics.median(page.took_ms) > DEAR_MS]
             for page in dear:
-                page.visit(lambda page=page: runner.run(get(app, page.where, page.secret)), server)
+                page.visit(partial(runner.run, get(app, page.where, page.secret)), server)
     return [page.cost() for page in every]
 
 
@@ -140,7 +143,7 @@ class Page:
     ours_s: float = 0.0
     database_s: float = 0.0
 
-    def visit(self, ask: Callable[[], None], server: int) -> None:
+    def visit(self, ask: Callable[[], object], server: int) -> None:
         """Ask for it once."""
         database, ours, began = _on_processors_s(server), time.process_time(), time.perf_counter()
         ask()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from anyio.to_thread import run_sync
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wutong.app.startup import importing
 from wutong.doorway.context import Context
 
 OF_THE_API = ("/api/", "/health", "/metrics")
@@ -42,6 +43,7 @@ class House:
 
 def make_portal(context: Context) -> ASGIApp:
     """Load the portal and build it."""
-    from wutong.web.main import create_portal
+    with importing():
+        from wutong.web.main import create_portal
 
-    return create_portal(context)
+        return create_portal(context)

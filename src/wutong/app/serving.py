@@ -10,6 +10,7 @@ from wutong.app.build import build_centre
 from wutong.app.endpoints import Pulse, add_endpoints
 from wutong.app.house import House, make_portal
 from wutong.app.migrate import await_current
+from wutong.app.startup import collect_seldom
 from wutong.doorway.context import Context
 from wutong.kit import log
 from wutong.kit.settings import Settings
@@ -25,6 +26,7 @@ def run_api(fd: int | None) -> int:
     log.configure(settings.log_level, json=settings.log_json)
     centre = build_centre(settings, pool_size=settings.database_pool)
     sys.setswitchinterval(TURN_SECONDS)
+    collect_seldom()
     pulse = Pulse(centre)
     context = Context(settings, centre.database, centre.engines, centre.blobs, health=pulse.checks)
     api = create_app(context)

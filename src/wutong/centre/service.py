@@ -48,7 +48,7 @@ from wutong.centre.runs.service import (
     run_events_after,
 )
 from wutong.centre.usage.service import check_meter, list_run_usage, usage_after, usage_totals
-from wutong.centre.utilisation.service import heat, load, pool_tenants, utilisation, waiting_by_pool
+from wutong.centre.utilisation.service import heat, load, pool_tenants, used_by_tenant, utilisation, waiting_by_pool
 
 
 def capacity(session: Session) -> Capacity:
@@ -139,6 +139,7 @@ __all__ = [
     "set_pool_state",
     "usage_after",
     "usage_totals",
+    "used_by_tenant",
     "utilisation",
     "waiting_by_pool",
 ]

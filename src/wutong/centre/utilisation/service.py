@@ -28,6 +28,11 @@ def utilisation(session: Session, begin: datetime, end: datetime, by: By, group:
     return [slot for slot in slots if slot.card_ms or slot.capacity_card_ms]
 
 
+def used_by_tenant(session: Session, begin: datetime, end: datetime) -> dict[str, int]:
+    """Return the card-milliseconds that each tenant used in the whole hours of a span; tenants that used none are left out."""
+    return {tenant: card_ms for tenant, card_ms in store.used_by_tenant(session, hour_of(begin), hour_of(end)).items() if card_ms}
+
+
 def pool_tenants(session: Session, pool: str, *, days: int = 30) -> set[str]:
     """Return the tenants that used a pool in the last days."""
     return store.tenants_of(session, pool, clock.now() - timedelta(days=days))
@@ -67,4 +72,4 @@ def _add_present(session: Session, there: store.Sums, begin: datetime, end: date
         there[at, key] = there.get((at, key), 0) + card_ms
 
 
-__all__ = ["heat", "load", "pool_tenants", "utilisation", "waiting_by_pool"]
+__all__ = ["heat", "load", "pool_tenants", "used_by_tenant", "utilisation", "waiting_by_pool"]

@@ -29,12 +29,13 @@ Sums = dict[tuple[datetime, str], int]
 Hours = dict[tuple[str, str], list[tuple[int, int]]]
 """By pool and node: (hours since the beginning, card-milliseconds)."""
 
+# `date_part` and not `extract`, which counts in decimals and takes three times as long.
 _HOURS = """
-    SELECT pool, node, array_agg(place), array_agg(card_ms) FROM (
-        SELECT pool, node, CAST(extract(epoch FROM hour - CAST(:begin AS timestamptz)) / 3600 AS int) AS place,
-            CAST(sum(card_ms) AS bigint) AS card_ms
-        FROM {table} WHERE hour >= :begin AND hour < :end AND node <> '' GROUP BY pool, node, hour) hours
+    SELECT pool, node, array_agg(CAST((date_part('epoch', hour) - :begin_s) / 3600 AS int)), array_agg(card_ms) FROM ({hours}) hours
     GROUP BY pool, node"""
+_USED = """SELECT pool, node, hour, CAST(sum(card_ms) AS bigint) AS card_ms FROM centre_utilisation
+    WHERE hour >= :begin AND hour < :end AND node <> '' GROUP BY pool, node, hour"""
+_THERE = "SELECT pool, node, hour, card_ms FROM centre_capacity WHERE hour >= :begin AND hour < :end AND node <> ''"
 
 
 def uses_after(session: Session, cursor: int, limit: int) -> tuple[list[Used], int]:
@@ -95,6 +96,12 @@ def used(session: Session, begin: datetime, end: datetime, by: By, group: Group)
     return _sums(session, UtilisationRow, _KEYS[group][0], begin, end, by)
 
 
+def used_by_tenant(session: Session, begin: datetime, end: datetime) -> dict[str, int]:
+    """Add up what each tenant used."""
+    rows = select(UtilisationRow.tenant, func.sum(UtilisationRow.card_ms)).where(UtilisationRow.hour >= begin, UtilisationRow.hour < end)
+    return {tenant: int(card_ms) for tenant, card_ms in session.execute(rows.group_by(UtilisationRow.tenant))}
+
+
 def capacity(session: Session, begin: datetime, end: datetime, by: By, group: Group) -> Sums:
     """Add up what there was in hours that are over, by slot and key; under the key "" where it is not told by key."""
     column = _KEYS[group][1]
@@ -113,16 +120,16 @@ def _sums(session: Session, table: type[UtilisationRow | CapacityRow], key: Any,
 
 def hours_used(session: Session, begin: datetime, end: datetime) -> Hours:
     """Read what each machine gave, hour by hour."""
-    return _hours(session, begin, end, "centre_utilisation")
+    return _hours(session, begin, end, _USED)
 
 
 def hours_there(session: Session, begin: datetime, end: datetime) -> Hours:
     """Read what each machine had to give, hour by hour."""
-    return _hours(session, begin, end, "centre_capacity")
+    return _hours(session, begin, end, _THERE)
 
 
-def _hours(session: Session, begin: datetime, end: datetime, table: str) -> Hours:
-    rows = session.execute(text(_HOURS.format(table=table)), {"begin": begin, "end": end})
+def _hours(session: Session, begin: datetime, end: datetime, hours: str) -> Hours:
+    rows = session.execute(text(_HOURS.format(hours=hours)), {"begin": begin, "end": end, "begin_s": begin.timestamp()})
     return {(pool, node): list(zip(hours, sums, strict=True)) for pool, node, hours, sums in rows}
 
 

@@ -1,6 +1,7 @@
 """All SQL of spending, over the charges of a month."""
 
 from collections.abc import Sequence
+from datetime import date, datetime
 
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
@@ -15,10 +16,12 @@ _KEYS = {
     By.FLAVOUR: "(SELECT b.flavour FROM compute_billed_job b WHERE b.job_id = c.job_id)",
     By.PROJECT: "(SELECT j.labels ->> :label FROM compute_job j WHERE j.id = c.job_id)",
 }
+_MIDNIGHT = datetime(2026, 1, 1, tzinfo=BILL_ZONE)
+"""Days of the bill are counted from here: its zone keeps one offset, and counting takes a fifth of the time of asking the zone for each row."""
 # A job has a charge for each minute: adding up by job and day first leaves a few rows, and each looks up its job by key.
 _PARTS = """
     WITH c AS MATERIALIZED (
-        SELECT job_id, person_id, CAST((CASE kind WHEN 'reversal' THEN at ELSE window_start END) AT TIME ZONE :zone AS date) AS day,
+        SELECT job_id, person_id, date_bin('1 day', CASE kind WHEN 'reversal' THEN at ELSE window_start END, :midnight) AS day,
             sum(card_ms) AS card_ms, sum(package_seconds) AS package_seconds, sum(amount_fen) AS amount_fen
         FROM compute_charge WHERE tenant_id = :tenant AND month = :month GROUP BY 1, 2, 3)
     SELECT c.day, coalesce({key}, '') AS key, sum(c.card_ms), sum(c.package_seconds), sum(c.amount_fen) FROM c GROUP BY 1, 2"""
@@ -26,23 +29,27 @@ _PARTS = """
 
 def parts_of(session: Session, tenant_id: str, month: str, by: By) -> list[DayPart]:
     """Return what each group used on each day of a month. What was taken back counts on the day it was."""
-    values = {"tenant": tenant_id, "month": month, "zone": BILL_ZONE.key, "label": PROJECT_LABEL}
+    values = {"tenant": tenant_id, "month": month, "midnight": _MIDNIGHT, "label": PROJECT_LABEL}
     if by is not By.PROJECT:
         del values["label"]
     rows = session.execute(text(_PARTS.format(key=_KEYS[by])), values)
-    return [DayPart(day, found, int(ms), int(seconds), int(fen)) for day, found, ms, seconds, fen in rows]
+    return [DayPart(_day(begins), found, int(ms), int(seconds), int(fen)) for begins, found, ms, seconds, fen in rows]
 
 
 _DAYS = text("""
-    SELECT CAST((CASE kind WHEN 'reversal' THEN at ELSE window_start END) AT TIME ZONE :zone AS date) AS day,
+    SELECT date_bin('1 day', CASE kind WHEN 'reversal' THEN at ELSE window_start END, :midnight) AS day,
         sum(card_ms), sum(package_seconds), sum(amount_fen)
     FROM compute_charge WHERE tenant_id = :tenant AND month = ANY(:months) GROUP BY 1""")
 
 
 def days_of_months(session: Session, tenant_id: str, months: Sequence[str]) -> list[DayPart]:
     """Return what was used on each day of some months."""
-    rows = session.execute(_DAYS, {"tenant": tenant_id, "months": list(months), "zone": BILL_ZONE.key})
-    return [DayPart(day, "", int(ms), int(seconds), int(fen)) for day, ms, seconds, fen in rows]
+    rows = session.execute(_DAYS, {"tenant": tenant_id, "months": list(months), "midnight": _MIDNIGHT})
+    return [DayPart(_day(begins), "", int(ms), int(seconds), int(fen)) for begins, ms, seconds, fen in rows]
+
+
+def _day(begins: datetime) -> date:
+    return begins.astimezone(BILL_ZONE).date()
 
 
 def lines_of(session: Session, tenant_id: str, month: str, after: tuple[str, int], limit: int) -> list[MonthLine]:

@@ -108,7 +108,7 @@ def gather(tx: Session, who: Principal, month: str, now: datetime) -> MonthRepor
     slots = centre.utilisation(tx, begins, until, By.HOUR, Group.POOL, present=False) if begun else []
     kinds = {kind.name: kind for kind in centre.list_accelerators(tx)}
     of_pool = {pool.name: kinds[pool.accelerator] for pool in centre.list_pools(tx)}
-    used = centre.utilisation(tx, begins, until, By.DAY, Group.TENANT) if begun else []
+    used = centre.used_by_tenant(tx, begins, until) if begun else {}
     return MonthReport(
         month,
         begins,
@@ -118,7 +118,7 @@ def gather(tx: Session, who: Principal, month: str, now: datetime) -> MonthRepor
         kinds_of(slots, of_pool),
         hours_of(slots, begins, ends),
         _machines(tx, begins, until) if begun else (),
-        len({slot.key for slot in used if slot.card_ms}),
+        len(used),
         _tenants(tx, who, month, used),
         jobs.count_ended(tx, who, begins, ends),
         tuple(jobs.list_waits(tx, who, begins, ends)),
@@ -189,15 +189,12 @@ def _machines(tx: Session, begins: datetime, until: datetime) -> tuple[Row, ...]
     return tuple(Row(row.node, row.permille) for row in heat.rows)
 
 
-def _tenants(tx: Session, who: Principal, month: str, used: Sequence[Slot]) -> tuple[Tenant, ...]:
+def _tenants(tx: Session, who: Principal, month: str, used: Mapping[str, int]) -> tuple[Tenant, ...]:
     """Return who used most."""
-    card_ms: dict[str, int] = {}
-    for slot in used:
-        card_ms[slot.key] = card_ms.get(slot.key, 0) + slot.card_ms
     spends: dict[str, Spend] = {}
     if who.may(Permission.CENTRE_BOOKS):
         spends = {spend.tenant_id: spend for spend in budgets.list_month_spends(tx, who, month)}
-    largest = sorted(((ms, tenant) for tenant, ms in card_ms.items() if ms), reverse=True)[:MOST_TENANTS]
+    largest = sorted(((ms, tenant) for tenant, ms in used.items()), reverse=True)[:MOST_TENANTS]
     names = identity.tenant_names(tx, {tenant for _, tenant in largest})
 
     def charged(tenant: str) -> int | None:
