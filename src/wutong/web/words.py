@@ -126,7 +126,6 @@ class Words:
         except (KeyError, IndexError, ValueError):
             return problem.sentence()
 
-
     def field(self, name: str) -> str:
         """Return what a person calls a field of a form: `limit_fen` is a limit. What has no name in the catalogue stays what it is."""
         own = self.catalogue.get(FIELD + name)
