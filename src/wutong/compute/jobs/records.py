@@ -165,6 +165,15 @@ class JobFilters:
 
 
 @dataclass(frozen=True, slots=True)
+class JobName:
+    """What a queue tells of a job: reading the rest of a hundred jobs takes as long as the page."""
+
+    id: str
+    tenant_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Waits:
     """How long a pool's jobs waited for their start: half of them at most `median_s`, nine in ten at most `p90_s`."""
 

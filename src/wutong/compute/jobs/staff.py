@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from wutong.centre import service as centre
 from wutong.centre.rules import Run
 from wutong.compute.jobs import staff_store, store
-from wutong.compute.jobs.rules import Attempt, Job, JobEvent, JobFilters, JobState, Waits
+from wutong.compute.jobs.rules import Attempt, Job, JobEvent, JobFilters, JobName, JobState, Waits
 from wutong.identity.rules import Permission, Principal, require
 from wutong.kit.errors import NotFound
 from wutong.kit.paging import Page, PageRequest, cut
@@ -22,7 +22,7 @@ NO_FILTERS = JobFilters()
 class Queued:
     """A job that waits for machines, with its run as last seen: position and what it waits for."""
 
-    job: Job
+    job: JobName
     run: Run
 
 

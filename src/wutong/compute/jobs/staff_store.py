@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wutong.compute.jobs.rules import Job, JobEvent, JobState, Waits
+from wutong.compute.jobs.rules import Job, JobEvent, JobName, JobState, Waits
 from wutong.compute.jobs.store import ATTEMPT, EVENT, JOB, to_job
+from wutong.kit.database import one_of
 
 
 def latest_events(session: Session, job_id: str, limit: int) -> list[JobEvent]:
@@ -16,11 +17,13 @@ def latest_events(session: Session, job_id: str, limit: int) -> list[JobEvent]:
     return [JobEvent(**{**row, "state": JobState(row["state"])}) for row in session.execute(query).mappings()]
 
 
-def jobs_of_runs(session: Session, run_names: Sequence[str]) -> dict[str, Job]:
+_OF_RUNS = select(ATTEMPT.c.run_name, JOB.c.id, JOB.c.tenant_id, JOB.c.name).join(JOB, ATTEMPT.c.job_id == JOB.c.id)
+_OF_RUNS = _OF_RUNS.where(one_of(ATTEMPT.c.run_name, "names"))
+
+
+def jobs_of_runs(session: Session, run_names: Sequence[str]) -> dict[str, JobName]:
     """Return the jobs whose attempts have these names, by the name."""
-    query = select(JOB, ATTEMPT.c.run_name).join(ATTEMPT, ATTEMPT.c.job_id == JOB.c.id).where(ATTEMPT.c.run_name.in_(run_names))
-    rows = session.execute(query).mappings() if run_names else ()
-    return {row["run_name"]: to_job({name: value for name, value in row.items() if name != "run_name"}) for row in rows}
+    return {row.run_name: JobName(row.id, row.tenant_id, row.name) for row in session.execute(_OF_RUNS, {"names": list(run_names)})}
 
 
 def last_ended(session: Session, limit: int) -> list[Job]:
