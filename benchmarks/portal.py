@@ -38,13 +38,13 @@ FIRST, ROUNDS, DEAR_MS = 20, 60, 25
 # What other pages have as parts of their own, searches, and places far down a list.
 MORE = {
     "owner": [
-        *("/jobs/part", "/jobs/{job_id}/part", "/overview/state", "/inbox/badge", "/announcements/now"),
+        *("/jobs/part", "/jobs/{job_id}/part", "/overview/state", "/overview/more", "/inbox/badge", "/announcements/now"),
         *("/jobs?state=succeeded", "/jobs?state=running", "/jobs?name=train-4", "/jobs?name=no-such-name", "/jobs?mine=1", "/jobs?after={far}"),
         *("/jobs?label=project=project-3", "/search?q=no-such-name", "/data?kind=output"),
         *("/bill?month={last}", "/bill/usage?by=project", "/bill/usage?by=flavour"),
     ],
     "operator": [
-        *("/console/now", "/console/queue/part", "/wall/part", "/front/load"),
+        *("/console/now", "/console/hands", "/console/utilisation/heat", "/console/queue/part", "/wall/part", "/front/load"),
         *("/console/jobs?state=failed", "/console/jobs?tenant={tenant_id}", "/console/jobs?pool=city", "/console/tenants?search=77"),
         *("/console/utilisation?days=30", "/console/audit?action=job.submit", "/console/audit?kind=tenant"),
         *("/search?q=train-4", "/search?q=no-such-name"),

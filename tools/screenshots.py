@@ -226,6 +226,7 @@ NO_PAGES = {
     "/front/load",
     "/overview/state",
     "/overview/more",
+    "/console/utilisation/heat",
     "/jobs/{job_id}/log",
     "/jobs/{job_id}/log/download",
     "/jobs/{job_id}/metrics",

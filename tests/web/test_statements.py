@@ -31,7 +31,15 @@ PARTS = {
         *("/jobs/part", "/jobs/{job_id}/part", "/overview/state", "/overview/more", "/environments/part", "/tickets/{ticket_id}/part"),
         *("/inbox/badge", "/announcements/now"),
     ],
-    "operator": ["/console/now", "/console/hands", "/console/queue/part", "/console/tickets/{ticket_id}/part", "/wall/part", "/front/load"],
+    "operator": [
+        "/console/now",
+        "/console/hands",
+        "/console/utilisation/heat",
+        "/console/queue/part",
+        "/console/tickets/{ticket_id}/part",
+        "/wall/part",
+        "/front/load",
+    ],
 }
 
 
