@@ -31,7 +31,7 @@ class JobRow(Base):
             postgresql_ops={"inputs": "jsonb_path_ops"},
             postgresql_where=text("parent_id IS NULL AND inputs <> '[]'::jsonb"),
         ),
-        Index("ix_compute_job_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+        Index("ix_compute_job_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL"), postgresql_include=["state", "array_size"]),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -40,7 +40,8 @@ def upgrade() -> None:
     op.create_index(f"uq_{TABLE}_reference", TABLE, ["reference"], unique=True, postgresql_where=open_or_paid)
     op.create_index(f"ix_{TABLE}_open", TABLE, ["id"], postgresql_where=sa.text("state = 'proposed'"))
     op.create_index(f"ix_{TABLE}_list", TABLE, ["tenant_id", "id"])
-    op.create_index("ix_compute_job_ended_at", "compute_job", ["ended_at"], postgresql_where=sa.text("ended_at IS NOT NULL"))
+    ended = sa.text("ended_at IS NOT NULL")
+    op.create_index("ix_compute_job_ended_at", "compute_job", ["ended_at"], postgresql_where=ended, postgresql_include=["state", "array_size"])
 
 
 def downgrade() -> None:
