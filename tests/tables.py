@@ -30,25 +30,26 @@ def empty(database: Database) -> None:
 class Picture:
     """What stood in all tables at a moment; it lies beside them, in a schema of its own."""
 
+    schema: str
     tables: tuple[str, ...]
     numbers: tuple[tuple[str, int], ...]
 
     def bring_back(self, database: Database) -> None:
         """Make the tables hold what they held then, and nothing else."""
-        copies = [f'INSERT INTO "{name}" OVERRIDING SYSTEM VALUE TABLE settled."{name}"' for name in self.tables]
+        copies = [f'INSERT INTO "{name}" OVERRIDING SYSTEM VALUE TABLE {self.schema}."{name}"' for name in self.tables]
         moves = [f"SELECT setval('\"{name}\"', {last})" for name, last in self.numbers]
         with database.engine.begin() as connection:
             _empty(connection)
             connection.exec_driver_sql("; ".join([*copies, *moves]))
 
 
-def take_picture(database: Database) -> Picture:
-    """Remember what stands in all tables now; a database has one picture, the last."""
+def take_picture(database: Database, schema: str = "settled") -> Picture:
+    """Remember what stands in all tables now. A new picture takes the place of the one in its schema: whoever keeps one for long needs its own."""
     with database.engine.begin() as connection:
         tables = tuple(row.relname for row in connection.execute(_USED, {"grown": GROWN_BYTES}))
-        copies = [f'CREATE TABLE settled."{name}" AS TABLE "{name}"' for name in tables]
-        connection.exec_driver_sql("; ".join(["DROP SCHEMA IF EXISTS settled CASCADE", "CREATE SCHEMA settled", *copies]))
-        return Picture(tables, tuple((row.sequencename, row.last_value) for row in connection.execute(_MOVED)))
+        copies = [f'CREATE TABLE {schema}."{name}" AS TABLE "{name}"' for name in tables]
+        connection.exec_driver_sql("; ".join([f"DROP SCHEMA IF EXISTS {schema} CASCADE", f"CREATE SCHEMA {schema}", *copies]))
+        return Picture(schema, tables, tuple((row.sequencename, row.last_value) for row in connection.execute(_MOVED)))
 
 
 def _empty(connection: Connection) -> None:

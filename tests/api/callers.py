@@ -144,7 +144,7 @@ def fresh_people(database: Database, password_hash: str) -> dict[str, Someone]:
     if settled is None or clock.monotonic() - settled.since_s > SETTLED_SECONDS:
         empty(database)
         people = settle_people(database, password_hash)
-        settled = _settled[database.url] = _Settled(take_picture(database), people, clock.monotonic())
+        settled = _settled[database.url] = _Settled(take_picture(database, "people"), people, clock.monotonic())
     else:
         settled.picture.bring_back(database)
     return {name: replace(someone) for name, someone in settled.people.items()}
