@@ -27,7 +27,10 @@ def centre(tmp_path_factory):
     home = tmp_path_factory.mktemp("kill")
     centre = TrialCentre(home, slots=8, allow_unconfined_tenants=True)
     try:
-        yield centre.start()
+        centre.start()
+        # So dear that a job of a second costs something.
+        centre.call("POST", "/admin/prices", token=centre.operator(), body={"flavour": "cpu.1", "fen_per_card_hour": 36_000})
+        yield centre
     finally:
         centre.stop()
 

@@ -301,13 +301,15 @@ def test_a_job_stuck_in_completing_ends_by_its_runners_word():
         cluster = ClusterUnderTest(lab, completing_s=1.0)
         daemon = f"slurmd:{lab.node_names[0]}"
         try:
-            name = cluster.submit("while [ ! -e $WUTONG_OUTPUTS/go ]; do sleep 0.1; done; echo done")
+            name = cluster.submit("echo begun; while [ ! -e $WUTONG_OUTPUTS/go ]; do sleep 0.1; done; echo done")
             cluster.running(name)
+            cluster.says(name, "begun")  # the controller says that it runs before the node has begun
+            go = cluster.engine._runs.spool.outputs("tenant", name, 0) / "go"
             lab.kill(daemon, signal.SIGSTOP)
-            (cluster.engine._runs.spool.outputs("tenant", name, 0) / "go").touch()
+            go.touch()
             end = cluster.ended(name, within=90)
             assert lab.run("squeue", "-h", "-a", f"--name={name}", "-o", "%T").stdout.strip() == "COMPLETING"
-            assert (end.reason, end.exit_code, cluster.text(name)) == (EndReason.COMPLETED, 0, "done\n")
+            assert (end.reason, end.exit_code, cluster.text(name)) == (EndReason.COMPLETED, 0, "begun\ndone\n")
             lab.kill(daemon, signal.SIGCONT)
             cluster.until(lambda: not lab.run("squeue", "-h", "-a").stdout.strip(), within=90)
             assert cluster.see(name) == end
