@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 FRONTEND := $(shell find frontend -name node_modules -prune -o -type f -print)
 BUILT := src/wutong/web/static/built/manifest.json
 ROOMS := src tests benchmarks tools demo
-WORKERS ?= 2
+WORKERS ?= 3
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -7,7 +7,7 @@ from tools.screenshots import NO_PAGES, PATHS, Settled, places, settle
 from wutong.web.nouns import PAGES
 
 # A part that a page asks for once it stands holds a link for who has no scripts until it comes.
-PARTS_CAME = "() => document.querySelector('[hx-trigger^=load] > .no-js') === null"
+PARTS_CAME = "() => document.querySelector('[hx-trigger^=load]:not(form) > .no-js') === null"
 
 
 @pytest.fixture(scope="module")

@@ -301,4 +301,4 @@ def test_no_used_blob_ever_vanishes_and_unused_ones_do(migrated, tmp_path_factor
     fake = clock.FakeClock(clock.SystemClock().now())
     Machine.clock = fake
     with clock.use(fake):
-        run_state_machine_as_test(Machine, settings=settings(settings.default, max_examples=max(settings.default.max_examples // 2, 5)))
+        run_state_machine_as_test(Machine, settings=settings(settings.default, max_examples=max(settings.default.max_examples // 4, 5)))
