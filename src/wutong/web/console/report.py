@@ -45,7 +45,7 @@ def report_page(tx: Tx, view: Reads, month: str) -> Response:
     now = clock.now()
     shown = read_month(month, now)
     begins, ends = month_bounds(shown.name)
-    slots = centre.utilisation(tx, begins, ends, By.DAY, Group.POOL)
+    slots = centre.utilisation(tx, begins, ends, By.DAY, Group.POOL, present=False)
     spends = budgets.list_month_spends(tx, view.who, shown.name) if view.may(Permission.CENTRE_BOOKS) else []
     largest = [spend for spend in spends if spend.card_ms][:MOST_TENANTS]
     values: dict[str, Any] = {
