@@ -31,7 +31,7 @@ def test_parts_of_a_card_are_a_kind_of_their_own_and_their_files_are_not_numbere
 
 
 def test_what_is_shown_of_devices_is_repeated_for_each_of_a_jobs_own():
-    shown = devices.expand(["--dev", "/dev", *accelerators.shown("ascend910b")], [2, 3])
+    shown = devices.expand(["--dev", "/dev", *accelerators.shown("ascend910b", network=False)], [2, 3])
     assert shown[:8] == ["--dev", "/dev", devices.SHOW, "/dev/davinci2", "/dev/davinci2", devices.SHOW, "/dev/davinci3", "/dev/davinci3"]
     assert not [word for word in shown if devices.NUMBER in word or word in {"/dev/davinci0", "/dev/davinci1"}]
     place = shown.index("/sys/class/pci_bus")
@@ -39,4 +39,9 @@ def test_what_is_shown_of_devices_is_repeated_for_each_of_a_jobs_own():
 
 
 def test_a_job_joins_only_groups_that_open_what_not_everyone_may():
-    assert accelerators.groups_needed([(0o20660, 1001), (0o20666, 7), (0o20640, 9), (0o20600, 8)]) == [1001]
+    assert accelerators.groups_needed([(0o20660, 1001), (0o20666, 7), (0o20640, 9), (0o20600, 8), (0o20660, 0)]) == [1001], "and never root's"
+
+
+def test_only_a_job_with_the_network_sees_the_fabric_that_leads_past_the_sandboxs_own():
+    assert "/dev/infiniband" in accelerators.shown("h100", network=True)
+    assert "/dev/infiniband" not in accelerators.shown("h100", network=False)

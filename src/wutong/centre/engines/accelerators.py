@@ -36,17 +36,20 @@ def devices(kind: str) -> tuple[str, ...]:
     return _vendor(kind)[1]
 
 
-def shown(kind: str) -> tuple[str, ...]:
-    """Return the sandbox's options that show a job its devices and where they are; `devices.expand` puts the numbers in."""
-    options = [option for path in (*devices(kind), *_FABRIC) for option in (SHOW, path, path)]
+def shown(kind: str, *, network: bool) -> tuple[str, ...]:
+    """Return the sandbox's options that show a job its devices and where they are; `devices.expand` puts the numbers in.
+
+    Only a job with the network sees the fabric's devices: by them other machines can be reached past the sandbox's own network.
+    """
+    options = [option for path in (*devices(kind), *(_FABRIC if network else ())) for option in (SHOW, path, path)]
     for path in _SIGHTS:
         options += ["--ro-bind-try", path, path]
     return tuple(options)
 
 
 def groups_needed(files: Sequence[tuple[int, int]]) -> list[int]:
-    """Return which groups may open devices that not everyone may, of device files given by mode and group."""
-    return sorted({group for mode, group in files if mode & 0o060 == 0o060 and mode & 0o006 != 0o006})
+    """Return which groups may open devices that not everyone may, of device files given by mode and group. Root's is nobody's to join."""
+    return sorted({group for mode, group in files if group and mode & 0o060 == 0o060 and mode & 0o006 != 0o006})
 
 
 def _vendor(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

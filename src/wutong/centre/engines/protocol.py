@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+PROCESSORS = frozenset(("", "cpu-slot", "cpu-core"))
+"""The kinds of accelerator that are none: what a run for one of these takes are processors, of which slots are made."""
+
 
 class Phase(StrEnum):
     """Where a run stands in its engine."""
@@ -56,7 +59,8 @@ class Mount:
 class RunSpec:
     """All an engine needs to run one attempt. Sizes are MiB, times seconds; `slots` counts accelerators on each node.
 
-    `partition` is the engine's own name for the pool, `accelerator` the kind of card ("" for processors alone), `service` the class of service.
+    `partition` is the engine's own name for the pool, `accelerator` the kind of card (one of `PROCESSORS`
+    for processors alone), `service` the class of service.
     `processes` are those of a node that `launch` starts, or leaves to the command to start. When a rank fails all begin again, `rank_restarts` times.
     `person` is whose run it is: engines have no use for it, the history of run times has.
     """

@@ -70,15 +70,33 @@ def test_a_kind_that_is_named_has_the_devices_that_are_there(tmp_path):
     assert cards.find("a100_3g.40gb", dev=tmp_path) == Cards("a100_3g.40gb"), "parts of cards have no numbered files"
 
 
+def wanting(slots, kind):
+    return RunSpec("one", "tenant", ("true",), slots=slots, accelerator=kind, memory_mb=64)
+
+
 def test_cards_are_counted_apart_from_slots():
-    total = Need(4, 8, 4096, 2)
-    wants = RunSpec("one", "tenant", ("true",), slots=2, accelerator="h200", memory_mb=64)
-    assert admission.need_of(wants, "h200") == Need(0, 1, 64, 2)
-    assert admission.need_of(wants, "h200").counted == admission.need_of(wants).counted == 2
-    assert admission.need_of(RunSpec("one", "tenant", ("true",), slots=2, memory_mb=64), "h200") == Need(2, 1, 64)
-    too_many = RunSpec("one", "tenant", ("true",), slots=3, accelerator="h200", memory_mb=64)
-    assert admission.refusal(too_many, total, "h200") == "It asks for 3 accelerators; the machine has 2."
-    assert "needs 2 of 2 accelerators and 1 is free" in explain(Need(0, 1, 64, 2), Need(4, 8, 4096, 1), total, 0)
+    total = Need(4, 8, 4096, 2, "h200")
+    assert admission.need_of(wanting(2, "h200")) == Need(0, 1, 64, 2, "h200")
+    assert admission.need_of(wanting(2, "h200")).counted == admission.need_of(wanting(2, "cpu-slot")).counted == 2
+    assert admission.need_of(wanting(2, "")) == admission.need_of(wanting(2, "cpu-slot")) == Need(2, 1, 64)
+    assert admission.refusal(wanting(2, "h200"), total) is None
+    assert admission.refusal(wanting(3, "h200"), total) == "It asks for 3 accelerators; the machine has 2."
+    assert "needs 2 of 2 accelerators and 1 is free" in explain(Need(0, 1, 64, 2, "h200"), Need(4, 8, 4096, 1, "h200"), total, 0)
+
+
+def test_cards_of_one_kind_never_serve_for_another_nor_do_processors():
+    total, wanted = Need(4, 8, 4096, 2, "h200"), Need(0, 1, 64, 1, "a100")
+    assert admission.refusal(wanting(1, "a100"), total) == "It asks for 1 accelerators of the kind a100; this machine has none."
+    assert admission.refusal(wanting(1, "a100"), Need(4, 8, 4096)) == "It asks for 1 accelerators of the kind a100; this machine has none."
+    assert not wanted.fits(total)
+    assert explain(wanted, total, total, 3) == "Its accelerators (a100) are not in this machine now."
+    assert total - wanted + wanted == total, "what still runs on cards of an earlier kind takes none of these"
+    assert (total - wanted).cards == 2
+
+
+def test_a_kind_that_was_named_and_is_not_there_is_told():
+    assert Cards("mi300").problems == ("No device of the accelerator mi300 was found on this machine, so none is offered.",)
+    assert Cards("h200", (0,)).problems == Cards().problems == ()
 
 
 def test_where_nothing_hides_others_cards_a_run_is_told_its_numbers():
@@ -118,7 +136,7 @@ LOOK = "ls /dev | grep davinci; echo $ASCEND_RT_VISIBLE_DEVICES; cat /dev/davinc
 
 def test_a_run_sees_and_opens_its_own_cards_and_no_others(machine):
     size = machine.engine.capabilities()
-    assert (size.accelerator, size.cards, size.slots) == ("ascend910b", 4, 4)
+    assert (size.accelerator, size.cards, size.slots, size.problems) == ("ascend910b", 4, 4, ())
     machine.submit("holds", "sleep 60", slots=1, accelerator="ascend910b")
     machine.running("holds")
     machine.submit("two", LOOK, slots=2, accelerator="ascend910b")
@@ -151,6 +169,23 @@ def test_cards_and_slots_wait_for_their_own_kind(machine):
     assert machine.ended("waits").reason is EndReason.COMPLETED
     refused = machine.engine.submit(machine.spec("many", "true", slots=5, accelerator="ascend910b"))
     assert refused == Refused("It asks for 5 accelerators; the machine has 4.")
+
+
+def test_what_waits_for_cards_that_are_gone_waits_on_and_is_never_run_on_processors(machine):
+    for number in range(4):
+        machine.submit(f"card-{number}", "sleep 60", slots=1, accelerator="ascend910b")
+        machine.running(f"card-{number}")
+    machine.submit("waits", "true", slots=1, accelerator="ascend910b")
+    machine.kill()
+    machine.options[machine.options.index("--accelerator") + 1] = "none"
+    machine.start()
+    machine.submit("starts", "true", slots=1)
+    assert machine.ended("starts").reason is EndReason.COMPLETED
+    assert machine.see("waits").phase is Phase.QUEUED
+    assert machine.see("waits").waiting_for == "Its accelerators (ascend910b) are not in this machine now."
+    assert machine.see("card-0").phase is Phase.RUNNING, "what runs on its cards is left alone"
+    size = machine.engine.capabilities()
+    assert (size.accelerator, size.cards) == ("", 0)
 
 
 def test_the_driver_is_asked_where_nvidia_puts_it():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from wutong.centre.engines.local import sandbox
 from wutong.centre.engines.local.queue import Need
-from wutong.centre.engines.protocol import RunSpec
+from wutong.centre.engines.protocol import PROCESSORS, RunSpec
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -16,16 +16,16 @@ _MOST_PROCESSES = 64
 _MOST_RESTARTS = 20
 
 
-def need_of(spec: RunSpec, kind: str = "") -> Need:
-    """Return what a run takes of a machine whose cards are of a kind; a run for anything else takes slots, which stand for accelerators."""
-    if kind and spec.accelerator == kind:
-        return Need(0, spec.cpus, spec.memory_mb, spec.slots)
-    return Need(spec.slots, spec.cpus, spec.memory_mb)
+def need_of(spec: RunSpec) -> Need:
+    """Return what a run takes of a machine: slots, which stand for accelerators, or cards of the kind it names, and never the one for the other."""
+    if spec.accelerator in PROCESSORS:
+        return Need(spec.slots, spec.cpus, spec.memory_mb)
+    return Need(0, spec.cpus, spec.memory_mb, spec.slots, spec.accelerator)
 
 
-def refusal(spec: RunSpec, total: Need, kind: str = "") -> str | None:
+def refusal(spec: RunSpec, total: Need) -> str | None:
     """Say why a run can never start here and what would be possible, or nothing."""
-    return _too_large(spec, total, need_of(spec, kind)) or malformed(spec) or sandbox.refusal(spec.mounts)
+    return _too_large(spec, total, need_of(spec)) or malformed(spec) or sandbox.refusal(spec.mounts)
 
 
 def is_signal(name: str) -> bool:
@@ -36,6 +36,8 @@ def is_signal(name: str) -> bool:
 def _too_large(spec: RunSpec, total: Need, need: Need) -> str | None:
     if spec.nodes != 1:
         return f"This engine is one machine: it runs a job on 1 node, not on {spec.nodes}."
+    if need.cards and need.kind != total.kind:
+        return f"It asks for {need.cards} accelerators of the kind {need.kind}; this machine has none."
     for wanted, there in ((need.cards, total.cards), (need.slots, total.slots)):
         if wanted > there:
             return f"It asks for {spec.slots} accelerators; the machine has {there}."

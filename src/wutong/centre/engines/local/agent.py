@@ -287,11 +287,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     sandbox = sandboxes.probe(options.sandbox)
     # A slot without a processor would never be used: processors may be promised more than once, slots not.
     found = cards.find(options.accelerator)
-    total = Need(options.slots, max(options.cpus, options.slots), options.memory_mb, len(found.numbers))
+    total = Need(options.slots, max(options.cpus, options.slots), options.memory_mb, len(found.numbers), found.kind)
     key_file = options.key_file.resolve() if options.key_file else None
     records = Records(home.records, options.window_s)
     runs = Runs(home, records, total=total, sandbox=sandbox, key_file=key_file, half_life_s=options.half_life_s, cards=found)
-    for problem in sandbox.problems:
+    for problem in (*sandbox.problems, *found.problems):
         _say(f"Warning: {problem}")
     Agent(home, runs).serve()
     return 0

@@ -28,9 +28,11 @@ class Cards:
         seen = range(len(devices)) if hidden else devices
         return {name: ",".join(map(str, seen)) for name in accelerators.visible(self.kind)}
 
-    def shown(self) -> tuple[str, ...]:
-        """Return the sandbox's options that show devices, with `NUMBER` for each."""
-        return accelerators.shown(self.kind)
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the operator should know: a kind was named and nothing of it is there."""
+        missing = f"No device of the accelerator {self.kind} was found on this machine, so none is offered."
+        return (missing,) if self.kind and not self.numbers else ()
 
     def groups(self) -> list[int]:
         """Return the groups that a run must be in to open its devices."""

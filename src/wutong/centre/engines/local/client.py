@@ -44,7 +44,7 @@ class LocalEngine:
         head, _body = self._ask({"verb": "capabilities"})
         if head.get("answer") != "value":
             return _unknown(head)
-        values = {**head["capabilities"], "engine": self.name, "problems": tuple(head["capabilities"]["problems"])}
+        values = {"cards": 0, **head["capabilities"], "engine": self.name, "problems": tuple(head["capabilities"]["problems"])}
         return Capabilities(**values)
 
     def submit(self, spec: RunSpec) -> Accepted | Refused | Unknown:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from wutong.centre.engines import accelerators
 from wutong.centre.engines.devices import expand
 from wutong.centre.engines.local import sandbox as sandboxes
 from wutong.centre.engines.local import spawn as spawning
@@ -111,7 +112,8 @@ def spawn(ticket: Ticket, output: int, *, starter: Sequence[str] = (), more: Map
     spec = replace(ticket.spec, argv=(*starter, *ticket.spec.argv))
     ticket = replace(ticket, spec=spec)
     if ticket.sandbox.kind != "none":
-        shown, groups = (expand(ticket.cards.shown(), ticket.devices), ticket.cards.groups()) if ticket.cards.kind else ([], [])
+        shown = expand(accelerators.shown(ticket.cards.kind, network=spec.network), ticket.devices) if ticket.cards.kind else ()
+        groups = ticket.cards.groups() if ticket.cards.kind else ()
         line = sandboxes.command(ticket.sandbox, spec, ticket.folder, variables, ticket.identity, shown=shown, groups=groups)
         folder: Path | str = "/"
         variables = sandboxes.safe_environment(variables)

@@ -15,12 +15,13 @@ CHARGED_AHEAD_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Resources of a run, or of the machine: slots that stand for accelerators, processors, memory, and true cards where there are any."""
+    """Resources of a run, or of the machine: slots that stand for accelerators, processors, memory, and true cards of a kind where there are any."""
 
     slots: int
     cpus: int
     memory_mb: int
     cards: int = 0
+    kind: str = ""
 
     @property
     def counted(self) -> int:
@@ -29,13 +30,17 @@ class Need:
 
     def fits(self, room: "Need") -> bool:
         """Tell whether this much can be taken from the room."""
-        return self.slots <= room.slots and self.cpus <= room.cpus and self.memory_mb <= room.memory_mb and self.cards <= room.cards
+        return self.slots <= room.slots and self.cpus <= room.cpus and self.memory_mb <= room.memory_mb and self.cards <= room.cards_for(self)
+
+    def cards_for(self, need: "Need") -> int:
+        """Return how many cards of the kind that somebody needs there are; none of another kind serves."""
+        return self.cards if self.kind == need.kind else 0
 
     def __add__(self, other: "Need") -> "Need":
-        return Need(self.slots + other.slots, self.cpus + other.cpus, self.memory_mb + other.memory_mb, self.cards + other.cards)
+        return Need(self.slots + other.slots, self.cpus + other.cpus, self.memory_mb + other.memory_mb, self.cards + other.cards_for(self), self.kind)
 
     def __sub__(self, other: "Need") -> "Need":
-        return Need(self.slots - other.slots, self.cpus - other.cpus, self.memory_mb - other.memory_mb, self.cards - other.cards)
+        return Need(self.slots - other.slots, self.cpus - other.cpus, self.memory_mb - other.memory_mb, self.cards - other.cards_for(self), self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,8 +312,10 @@ def order(queue: Queue, shares: Shares) -> list[Waiting]:
 def explain(need: Need, free: Need, total: Need, ahead: int) -> str:
     """Say in one sentence what a run waits for."""
     queue = f"{ahead} {'run is' if ahead == 1 else 'runs are'} ahead" if ahead else "it is next"
+    if need.cards and need.kind != total.kind:
+        return f"Its accelerators ({need.kind}) are not in this machine now."
     if not need.fits(total):
-        return f"It needs {_say(need)}, more than this machine has now ({_say(total)})."
+        return f"It needs {_say(need, need.counted)}, more than this machine has now ({_say(total, total.cards if need.cards else total.slots)})."
     for wanted, there, whole in ((need.cards, free.cards, total.cards), (need.slots, free.slots, total.slots)):
         if wanted > there:
             return f"It needs {wanted} of {whole} accelerators and {there} {'is' if there == 1 else 'are'} free; {queue}."
@@ -319,5 +326,5 @@ def explain(need: Need, free: Need, total: Need, ahead: int) -> str:
     return f"There is room for it now, kept for runs whose turn comes first; {queue}." if ahead else "It starts in a moment."
 
 
-def _say(need: Need) -> str:
-    return f"{need.counted} accelerators, {need.cpus} processors and {need.memory_mb} MiB of memory"
+def _say(need: Need, accelerators: int) -> str:
+    return f"{accelerators} accelerators, {need.cpus} processors and {need.memory_mb} MiB of memory"

@@ -67,12 +67,12 @@ class Runs:
             return Accepted()
         if self.records.was_forgotten(spec.name):
             return Refused(f"A run named {spec.name} was here, ended, and was forgotten; a new run needs a name of its own.")
-        why = admission.refusal(spec, self.total, self.cards.kind) or self._refuse_former(spec)
+        why = admission.refusal(spec, self.total) or self._refuse_former(spec)
         if why is not None:
             return Refused(why)
         submitted = now_ms()
         self.records.add(spec, submitted)
-        self.queue.add(self._waiting(spec, submitted))
+        self.queue.add(_waiting(spec, submitted))
         self._stale = True
         return Accepted()
 
@@ -226,7 +226,7 @@ class Runs:
         for row in list(self.records.list_open()):
             spec = self.records.spec(row["name"])
             if row["phase"] == "queued":
-                self.queue.add(self._waiting(spec, row["submitted_ms"]))
+                self.queue.add(_waiting(spec, row["submitted_ms"]))
             else:
                 self.find_again(self._live(spec, row), cancelled=bool(row["cancel"]))
         gc.collect()
@@ -299,9 +299,7 @@ class Runs:
     def _live(self, spec: RunSpec, row: Row) -> Live:
         devices = tuple(int(device) for device in row["devices"].split(",") if device)
         lasts = spec.time_limit_s + spec.grace_s + _STOP_S
-        live = Live(
-            spec.name, spec.tenant, admission.need_of(spec, self.cards.kind), lasts, row["restart"], devices, self.home.run(spec.name), monotonic_ms()
-        )
+        live = Live(spec.name, spec.tenant, admission.need_of(spec), lasts, row["restart"], devices, self.home.run(spec.name), monotonic_ms())
         last = self.records.last_window(live.name, live.restart)
         live.reported_ms = None if last is None else last + self.records.window_ms
         return live
@@ -343,7 +341,7 @@ class Runs:
             self.records.end(live.name, reason=EndReason.ENGINE_FAULT.value, detail=detail, ended_ms=now_ms())
         elif row is not None:
             self.records.change(live.name, phase="queued", restart=live.restart + counts, devices="")
-            self.queue.add(self._waiting(self.records.spec(live.name), row["submitted_ms"]))
+            self.queue.add(_waiting(self.records.spec(live.name), row["submitted_ms"]))
 
     def _end(self, live: Live, result: dict[str, object]) -> None:
         self._release(live)
@@ -366,6 +364,7 @@ class Runs:
         self.live.pop(live.name, None)
         self._stale = True
 
-    def _waiting(self, spec: RunSpec, submitted_ms: int) -> Waiting:
-        lasts = spec.time_limit_s + spec.grace_s + _STOP_S
-        return Waiting(spec.name, spec.tenant, admission.need_of(spec, self.cards.kind), lasts, spec.priority, submitted_ms)
+
+def _waiting(spec: RunSpec, submitted_ms: int) -> Waiting:
+    lasts = spec.time_limit_s + spec.grace_s + _STOP_S
+    return Waiting(spec.name, spec.tenant, admission.need_of(spec), lasts, spec.priority, submitted_ms)

@@ -46,7 +46,7 @@ class Views:
             cards=total.cards,
             isolated=isolated,
             isolation=sandbox.kind,
-            problems=sandbox.problems,
+            problems=(*sandbox.problems, *self._runs.cards.problems),
         )
 
     def observe(self, names: Sequence[str]) -> dict[str, Any]:

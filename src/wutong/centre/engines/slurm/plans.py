@@ -37,7 +37,7 @@ def make(
     ticket = job.Ticket(replace(started, sealed_environment={}), _HERE, 0, (), None, box, None, None)
     variables = job.environment(ticket)
     if confine_with:
-        shown = accelerators.shown(kind) if spec.slots else ()
+        shown = accelerators.shown(kind, network=started.network) if spec.slots else ()
         line = sandbox.command(box, started, _HERE, variables, None, shown=shown, elsewhere=Elsewhere(machine, uid))
         variables = sandbox.safe_environment(variables)
     else:
